@@ -1,4 +1,4 @@
-"""The record of an epoch. This module does not import TensorFlow, since a search stores the record."""
+"""Records of a training: an epoch, and the pace. This module does not import TensorFlow: the driver reads them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,24 @@ class Epoch:
     accuracy: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The measured pace of a training.
+
+    Attributes:
+      setup: seconds from the genotype to the end of the first step.
+      step: seconds of a later step.
+      memory: the greatest number of bytes of GPU memory that the training held; 0 without a GPU.
+      device: the name of the GPU; empty if TensorFlow used none.
+    """
+
+    setup: float
+    step: float
+    memory: int = 0
+    device: str = ""
+
+    def total(self, steps: int) -> float:
+        """Returns the seconds of a training with this number of steps."""
+        return self.setup + steps * self.step

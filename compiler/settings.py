@@ -179,6 +179,12 @@ class Training:
         "the type in which layers compute; 'bfloat16' suits TPUs; 'float16' suits GPUs and scales the loss. Weights "
         "and statistics stay float32",
     ] = "float32"
+    jit_compile: Annotated[
+        bool,
+        FLAG,
+        "whether XLA compiles the cells of a network, each as one unit, for the steps of the training. The set-up of "
+        "a network then takes longer",
+    ] = False
     sync_batch_norm: Annotated[
         bool | None,
         _SOME_FLAG,

@@ -91,7 +91,7 @@ def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
             parts[-1].append(operation)
         else:
             parts.append([operation])
-    return tuple(Chain(tuple(part), tuple(_signature(operation) for operation in part)) for part in parts)
+    return tuple(Chain(tuple(part), tuple(signature(operation) for operation in part)) for part in parts)
 
 
 def _stands_alone(operation: Operation) -> bool:
@@ -99,7 +99,8 @@ def _stands_alone(operation: Operation) -> bool:
     return operation.declared.joins or operation.declared.is_random
 
 
-def _signature(operation: Operation) -> tuple[object, ...]:
+def signature(operation: Operation) -> tuple[object, ...]:
+    """Returns what an operation computes. Operations with equal signatures compute the same on the same inputs."""
     return operation.primitive, tuple(sorted(operation.settings.items())), operation.shape, operation.weights
 
 

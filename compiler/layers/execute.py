@@ -22,10 +22,12 @@ class Noise:
     Attributes:
       seed: two int32 numbers `[2]`, different for every step of training, layer and replica.
       keep: the probability of keeping a path; None switches drop path off.
+      paths: the factors of the paths if they are drawn already (`paths_of`).
     """
 
     seed: Tensor
     keep: Tensor | None = None
+    paths: Tensor | None = None
 
 
 def run_step(
@@ -37,7 +39,8 @@ def run_step(
     The means and variances are None outside of training and for a step without batch normalization.
     """
     values = [tf.cast(value, mode.dtype) for value in inputs]
-    paths = _paths(step, values[0], noise, mode)
+    factors = paths_of(step, values[0], noise, mode.dtype)
+    paths = None if factors is None else iter(tf.unstack(factors))
     whole = packing.chains if paths is None else packing.dropped
     parts = _parts(packing, whole, trained, statistics, mode)
     found: list[Tensor] = []
@@ -99,19 +102,20 @@ def _cut(row: Tensor | None, sizes: Sequence[int], axis: int = 0) -> Iterator[Te
     return iter(tf.split(row, wanted, axis=axis) if len(wanted) > 1 else [row])
 
 
-def kept_paths(count: int, batch: Tensor | int, noise: Noise, dtype: str) -> list[Tensor]:
-    """Returns for each of `count` paths the factors `[batch, 1, 1, 1]` of the images.
+def kept_paths(count: int, batch: Tensor | int, noise: Noise, dtype: str) -> Tensor:
+    """Returns for each of `count` paths the factors of the images, `[count, batch, 1, 1, 1]`.
 
     A factor of 0 drops the path of that image. Otherwise it is 1 / keep.
     """
     drawn = tf.random.stateless_uniform((count, batch, 1, 1, 1), seed=noise.seed)
-    factors = tf.floor(drawn + noise.keep) / noise.keep
-    return list(tf.unstack(tf.cast(factors, dtype)))
+    return tf.cast(tf.floor(drawn + noise.keep) / noise.keep, dtype)
 
 
-def _paths(step: Step, value: Tensor, noise: Noise | None, mode: Pass) -> Iterator[Tensor] | None:
+def paths_of(step: Step, value: Tensor, noise: Noise | None, dtype: str) -> Tensor | None:
+    """Returns the factors `[paths, batch, 1, 1, 1]` of a step with the first input `value`; None without drops."""
     count = sum(operation.drop_path for operation in step.operations)
     if noise is None or noise.keep is None or not count:
         return None
-    batch = value.shape[0] or tf.shape(value)[0]
-    return iter(kept_paths(count, batch, noise, mode.dtype))
+    if noise.paths is not None:
+        return noise.paths
+    return kept_paths(count, value.shape[0] or tf.shape(value)[0], noise, dtype)

@@ -15,6 +15,7 @@ import tf_keras
 
 from compiler.graph.structure import IMAGE, Graph, Step, step_from_json, step_to_json
 from compiler.layers.chains import Pass
+from compiler.layers.compiled import run_compiled
 from compiler.layers.execute import Noise, run_step
 from compiler.layers.packing import Array, Packing, packing
 from compiler.primitives.base import Weight
@@ -41,6 +42,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self._trained: Any = None
         self._statistics: Any = None
         self._updates: Any = None
+        self.is_compiled = False  # whether XLA compiles this layer in training
 
     def build(self, input_shape: Any) -> None:
         """Creates the variables. Kernels are initialized as in He et al. 2015, from a normal distribution."""
@@ -121,7 +123,8 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         """
         values = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
         mode = Pass(bool(training), self.compute_dtype, norm or local_norm)
-        value, statistics = run_step(self.step, self.packing, self._trained, self._statistics, values, mode, noise)
+        run = run_compiled if self.is_compiled else run_step
+        value, statistics = run(self.step, self.packing, self._trained, self._statistics, values, mode, noise)
         if statistics is not None:
             (keep or StepLayer.update)(self, statistics)
         return value
@@ -185,13 +188,15 @@ def lower(graph: Graph, seed: int = 0) -> tf_keras.Model:
     return assemble(graph, build_layers(graph, seed))
 
 
-def build_layers(graph: Graph, seed: int = 0, precision: str = "float32") -> list[StepLayer]:
+def build_layers(graph: Graph, seed: int = 0, precision: str = "float32", jit_compile: bool = False) -> list[StepLayer]:
     """Returns the layers of a graph in order, with their variables. `forward` runs these layers without a Keras model.
 
-    Layers compute in the type `precision`. Variables, statistics and logits are always float32.
+    Layers compute in the type `precision`. Variables, statistics and logits are always float32. With `jit_compile`, XLA
+    compiles cells in training.
     """
     layers = [StepLayer(step, seed, name=layer_name(step), dtype=precision) for step in all_steps(graph)]
     for layer in layers:
+        layer.is_compiled = jit_compile
         layer.build(None)
     return layers
 

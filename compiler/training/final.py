@@ -211,7 +211,7 @@ class FinalTraining:
             for field in fields(record)
             if field.name not in ("strategy", "tpu", "optimize_graph")
             # Records of earlier versions lack these settings.
-            and not (field.name in ("class_weights", "folds") and getattr(record, field.name) is None)
+            and (field.name not in ("class_weights", "folds", "jit_compile") or getattr(record, field.name))
         }
         seed = repr(self._config.network.seed)
         return {"the network": self._genotype.standalone(), "network.seed": seed, **settings}

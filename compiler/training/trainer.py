@@ -50,7 +50,7 @@ class Trainer:
         self.step = 0
         self.predicted: Predicted | None = None  # the predictions of the latest evaluation
         with strategy.scope():
-            self.layers = build_layers(graph, seed, _TYPES[training.precision])
+            self.layers = build_layers(graph, seed, _TYPES[training.precision], training.jit_compile)
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
             self.optimizer = make_optimizer(training, self.steps_per_epoch)
             # If the optimizer's variables were created during tracing, TensorFlow would trace twice.

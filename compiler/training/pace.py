@@ -1,0 +1,80 @@
+"""The pace of a training: the seconds of its set-up and of a step, and the memory of the GPU that it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from compiler.batches.pipeline import Feed, feed, naming_faults
+from compiler.epochs import Pace
+from compiler.graph.resolve import resolve
+from compiler.images.data import Dataset
+from compiler.images.streams import Stream
+from compiler.settings import Training
+from compiler.training.candidate import prepare, without_collection
+from compiler.training.strategies import make_strategy
+from compiler.training.trainer import Trainer
+from dsl.space.genotype import Genotype
+
+CHUNK = 0.25  # seconds of the steps that are run at a time, between two looks at the clock
+
+
+def pace(
+    genotype: Genotype,
+    images: Dataset | Stream | Feed,
+    training: Training,
+    seconds: float,
+    begin: Callable[[], None] | None = None,
+) -> Pace:
+    """Trains a genotype as a candidate training does, and returns the pace. The trained weights are dropped.
+
+    Args:
+      genotype: the network.
+      images: the data set.
+      training: the settings of the training.
+      seconds: the time in which steps are measured, after the set-up.
+      begin: is called after the set-up. It may wait until other processes have been set up too.
+
+    Raises:
+      MemoryError: the GPU has not enough memory.
+      CompileError, DataError: the network cannot be trained on these images.
+    """
+    start = time.perf_counter()
+    data = feed(images)
+    graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
+    prepare(training, seed=0)
+    try:
+        with naming_faults(data), without_collection():
+            trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed=0)
+            trainer.run(1)
+            setup = time.perf_counter() - start
+            if begin is not None:
+                begin()
+            return Pace(setup, _seconds_of_step(trainer, seconds), _memory(), device())
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(error.message.partition("\n")[0]) from None
+
+
+def _seconds_of_step(trainer: Trainer, seconds: float) -> float:
+    start = now = time.perf_counter()
+    count, chunk = 0, 1
+    while not count or now - start < seconds:
+        trainer.run(chunk)
+        now, count = time.perf_counter(), count + chunk
+        chunk = max(1, round(CHUNK * count / (now - start)))
+    return (now - start) / count
+
+
+def device() -> str:
+    """Returns the name of the first GPU that TensorFlow uses; empty without a GPU."""
+    found = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else ""
+
+
+def _memory() -> int:
+    """Returns the greatest number of bytes that this process held on the first GPU; 0 without a GPU."""
+    if not tf.config.list_physical_devices("GPU"):
+        return 0
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
