@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import dsl
 from compiler.arguments import Parser
-from compiler.commands import checking, export, formatting, inspect, train
+from compiler.commands import checking, export, formatting, inspect, train, weights
 from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
 from compiler.editor.command import lsp
@@ -37,10 +37,20 @@ _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
         export.export,
         "write a trained network for other programs: *.keras, *.tflite, *.onnx or the folder of a SavedModel",
     ),
+    (
+        "weights",
+        weights.weights,
+        "write the weights of a trained network, or of a model of Keras, to a file from which trainings begin",
+    ),
     ("lsp", lsp, "answer an editor, which starts this language server"),
 )
 # The commands whose modules define their arguments.
-_OWN_ARGUMENTS = {"fmt": formatting.add_arguments, "train": train.add_arguments, "export": export.add_arguments}
+_OWN_ARGUMENTS = {
+    "fmt": formatting.add_arguments,
+    "train": train.add_arguments,
+    "export": export.add_arguments,
+    "weights": weights.add_arguments,
+}
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -75,7 +85,7 @@ def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = Fals
 
 def _run(options: argparse.Namespace, outlet: Outlet) -> int:
     # These commands write files, so they continue when nothing reads their output.
-    outlet.goes_on = options.command in (train.train, export.export)
+    outlet.goes_on = options.command in (train.train, export.export, weights.weights)
     _at_home(options)
     try:
         command: Callable[[argparse.Namespace], int] = options.command
@@ -89,7 +99,19 @@ def _run(options: argparse.Namespace, outlet: Outlet) -> int:
 
 def _at_home(options: argparse.Namespace) -> None:
     """Replaces ~ in paths by the home folder, since a shell does not replace ~ in `--workdir=~/x`."""
-    for name in ("file", "other", "against", "out", "workdir", "gin_file", "weights", "overlays", "like", "mate"):
+    for name in (
+        "file",
+        "other",
+        "against",
+        "out",
+        "workdir",
+        "gin_file",
+        "weights",
+        "source",
+        "overlays",
+        "like",
+        "mate",
+    ):
         found = getattr(options, name, None)
         if isinstance(found, str):
             setattr(options, name, os.path.expanduser(found))

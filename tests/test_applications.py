@@ -16,12 +16,13 @@ import tf_keras
 import dsl
 from compiler import resolve
 from compiler.graph.cost import weight_values
+from compiler.networks.applications import Application, applications
 from compiler.networks.from_keras import preparation, weights_from
 from compiler.networks.plain import plain_model
-from experiments.bench import applications
+from experiments.bench import applications as bench
 from experiments.bench.applications import Compared, built, compare, main, models, randomize, summary
-from experiments.bench.families import APPLICATIONS, Application
 
+APPLICATIONS = applications()
 README = Path(__file__).parent.parent / "experiments" / "README.md"
 SMALLEST = [one for one in APPLICATIONS.values() if one.smallest]
 CLASSES = 10
@@ -104,7 +105,7 @@ def given(found: Compared) -> Callable[[Application], Compared]:
 def test_standard_output_is_only_a_list_with_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(applications, "compare", given(EQUAL))
+    monkeypatch.setattr(bench, "compare", given(EQUAL))
     assert main(["--json", "--only", "VGG16"]) == 0
     output = capsys.readouterr()
     assert json.loads(output.out) == [
@@ -116,15 +117,17 @@ def test_standard_output_is_only_a_list_with_json(
 def test_the_exit_code_is_1_if_something_differs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(applications, "compare", given(replace(EQUAL, params=6)))
+    monkeypatch.setattr(bench, "compare", given(replace(EQUAL, params=6)))
     assert main(["--only", "VGG16"]) == 1
     assert capsys.readouterr().out.endswith("- VGG16: +1 parameters.\n")
 
 
 def test_a_model_without_a_file_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(applications, "models", lambda: ("MobileNetV9",))
+    monkeypatch.setattr(bench, "models", lambda: ("MobileNetV9",))
     assert main([]) == 1
-    assert "MobileNetV9: no file has this model; add it to experiments/bench/families.py" in capsys.readouterr().err
+    assert (
+        "MobileNetV9: no file has this model; add it to experiments/cells/applications.json" in capsys.readouterr().err
+    )
 
 
 def test_an_unknown_model_has_a_message_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:

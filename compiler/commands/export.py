@@ -32,8 +32,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     alone.add_argument("--weights", metavar="FILE", help="weights of the network, such as runs/amoeba/weights/57.npz")
     alone.add_argument("--input", metavar="HxWxC", help="shape of the training images, such as 32x32x3")
     alone.add_argument("--classes", type=int, metavar="N", help="the number of classes")
-    alone.add_argument("--mean", metavar="M,M,...", help="mean of each channel of the training images (0)")
-    alone.add_argument("--std", metavar="S,S,...", help="standard deviation of each channel of these images (1)")
+    alone.add_argument(
+        "--mean", metavar="M,M,...", help="mean of each channel of the training images (that of the weights, or 0)"
+    )
+    alone.add_argument(
+        "--std", metavar="S,S,...", help="standard deviation of each channel of these images (the same, or 1)"
+    )
     add_changes(alone)
 
 
@@ -133,7 +137,7 @@ def _folder(path: Place) -> Place:
 
 def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
     from compiler.errors import CompileError
-    from compiler.networks import weights
+    from compiler.networks import pretrained, weights
     from compiler.networks.saved import Saved, read
 
     if individual is not None:
@@ -142,7 +146,8 @@ def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
         return read(_folder(place(options.file)))
     shape = image_shape(options.input)
     names = tuple(str(number) for number in range(options.classes))
-    mean, std = _numbers(options, "mean", 0.0, shape[-1]), _numbers(options, "std", 1.0, shape[-1])
+    own = pretrained.normalization(place(options.weights)) or ((0.0,), (1.0,))
+    mean, std = (_numbers(options, name, one, shape[-1]) for name, one in zip(("mean", "std"), own, strict=True))
     genotype, values = load(options, options.file), weights.read(place(options.weights))
     try:
         return Saved(genotype, values, shape, names, mean, std)
@@ -150,11 +155,11 @@ def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
         raise CompileError(f"{options.file} with {options.weights}: {error}") from None
 
 
-def _numbers(options: argparse.Namespace, name: str, default: float, channels: int) -> tuple[float, ...]:
+def _numbers(options: argparse.Namespace, name: str, default: tuple[float, ...], channels: int) -> tuple[float, ...]:
     """Returns the numbers of `--mean` or `--std`, one for each channel. A single number counts for all channels."""
     text = getattr(options, name)
     try:
-        values = (default,) if text is None else tuple(float(part) for part in text.split(","))
+        values = default if text is None else tuple(float(part) for part in text.split(","))
     except ValueError:
         raise UsageError(f"--{name} {text!r} is not NUMBER,NUMBER,..., such as 125.3,123.0,113.9") from None
     return values * channels if len(values) == 1 else values

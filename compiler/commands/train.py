@@ -13,6 +13,7 @@ import dsl
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, load, params_of
 from compiler.errors import pasted
+from compiler.filesystem import place
 from compiler.outlet import quiet
 from compiler.settings import GENES
 from dsl.wording import plural
@@ -36,6 +37,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                          "other settings are those of the search if one is named")  # fmt: skip
     command.add_argument("--gin_param", action="append", default=[], metavar="BINDING",
                          help="replaces a binding of the files, such as training.epochs=20")  # fmt: skip
+    command.add_argument("--weights", metavar="FILE",
+                         help="begin from these weights, which `cell weights` has written, wherever key and shape "
+                         "agree; images are then normalized as the weights expect")  # fmt: skip
     command.add_argument("--workdir", metavar="DIR", help="work directory of the training (runs/FILE-GIN)")
     command.add_argument("--profile", action="store_true", help="profile some steps, for TensorBoard's profiler")
     add_changes(command)
@@ -66,9 +70,11 @@ def train(options: argparse.Namespace) -> int:
         raise UsageError(f"the work directory {folder} holds a search; choose another --workdir for a training")
     _check_genes(genotype, options)
     with quiet():
+        from compiler.networks import pretrained
         from compiler.training.final import FinalTraining
 
-        run = FinalTraining(genotype, config, folder, _Reading().show)
+        initial = None if options.weights is None else pretrained.read(place(options.weights))
+        run = FinalTraining(genotype, config, folder, _Reading().show, initial)
     if like is not None and settings is not None and run.source == settings[0].source:
         _check_images(run, like, options)
     _show_start(run, genotype, folder)
@@ -150,6 +156,7 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
         ("data", run.feed.describe()),
         *run.images.remarks,
         *(("warning", text) for text in run.warnings),
+        *([] if run.initial is None else run.initial.rows(run.graph)),
         ("network", f"{run.cost.params:,} parameters, {run.cost.mult_adds:,} mult-adds ({params})"),
         *([("genes", ", ".join(f"{name} = {value:g}" for name, value in genes) + " (these replace settings)")]
           if (genes := [gene for gene in genotype.genes if gene[0] in GENES]) else []),

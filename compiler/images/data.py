@@ -7,7 +7,7 @@ the training images, the part has at least one image of every class. Images that
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -39,6 +39,10 @@ class Dataset(Parts[Images]):
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def normalized_by(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Dataset:
+        """Returns this data set with other numbers by which images are normalized."""
+        return replace(self, mean=mean, std=std)
 
     @property
     def preparation(self) -> Preparation:

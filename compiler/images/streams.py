@@ -7,7 +7,7 @@ are made in `compiler.batches.stream_feed`.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from compiler.errors import DataError, pasted
@@ -57,20 +57,30 @@ class Stream(Parts[Part]):
 
     Attributes:
       channels: 1 if all images are grey, and 3 (red, green and blue) otherwise.
+      scale: the means and the deviations by which images are normalized; None for those of photographs in general.
     """
 
     image_size: Size
     channels: int = 3
+    scale: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """The mean of each channel over photographs in general."""
+        """The mean of each channel, by default over photographs in general."""
+        if self.scale is not None:
+            return self.scale[0]
         return MEAN if self.channels == 3 else (GREY_MEAN,)
 
     @property
     def std(self) -> tuple[float, ...]:
-        """The standard deviation of each channel over photographs in general."""
+        """The standard deviation of each channel, by default over photographs in general."""
+        if self.scale is not None:
+            return self.scale[1]
         return STD if self.channels == 3 else (GREY_STD,)
+
+    def normalized_by(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Stream:
+        """Returns this stream with other numbers by which images are normalized."""
+        return replace(self, scale=(mean, std))
 
     @property
     def preparation(self) -> Preparation:

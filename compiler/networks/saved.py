@@ -100,7 +100,8 @@ def write(folder: Place, saved: Saved) -> None:
     try:
         weights.save(new[WEIGHTS], saved.weights)
         filesystem.write(new[NETWORK], saved.genotype.standalone().encode())
-        text = json.dumps(_facts_of(saved, _digest(new[WEIGHTS])), indent=2, ensure_ascii=False)
+        facts = {**facts_of(saved), "weights_sha256": digest(new[WEIGHTS])}
+        text = json.dumps(facts, indent=2, ensure_ascii=False)
         filesystem.write(new[FACTS], f"{text}\n".encode())
         (folder / FACTS).unlink(missing_ok=True)
         for part, path in new.items():
@@ -112,7 +113,8 @@ def write(folder: Place, saved: Saved) -> None:
         raise
 
 
-def _facts_of(saved: Saved, digest: str) -> dict[str, object]:
+def facts_of(saved: Saved) -> dict[str, object]:
+    """Returns the facts about a network as data for `network.json`."""
     return {
         "version": VERSION,
         "input_shape": list(saved.input_shape),
@@ -124,7 +126,6 @@ def _facts_of(saved: Saved, digest: str) -> dict[str, object]:
         "preparation": None if saved.preparation is None else prepared(saved.preparation),
         "fingerprint": dsl.fingerprint(saved.genotype),
         "fingerprint_version": FINGERPRINT_VERSION,
-        "weights_sha256": digest,
     }
 
 
@@ -148,22 +149,37 @@ def read(folder: Place) -> Saved:
     """
     facts = _facts(folder)
     genotype = _network(folder / NETWORK)
-    noted = _fact(facts, "fingerprint", folder, str)
+    found = of_facts(genotype, weights.read(folder / WEIGHTS), facts, folder)
+    if digest(folder / WEIGHTS) != fact(facts, "weights_sha256", folder / FACTS, str):
+        raise CompileError(f"{folder / WEIGHTS} are not the weights that were saved with {FACTS}")
+    return found
+
+
+def of_facts(genotype: dsl.Genotype, values: Weights, facts: Mapping[str, object], place: Place) -> Saved:
+    """Returns the network of a text, weights, and the data that `facts_of` has returned.
+
+    Args:
+      genotype: the genotype of the text.
+      values: the weights by their keys.
+      facts: the data.
+      place: the folder or the file in which all of these are, for messages.
+
+    Raises:
+      CompileError: the data are damaged, or are those of another text or of other weights.
+    """
+    where = place / FACTS
+    noted = fact(facts, "fingerprint", where, str)
     # Another version of this program may compute other fingerprints.
     if facts.get("fingerprint_version") == FINGERPRINT_VERSION and dsl.fingerprint(genotype) != noted:
-        raise CompileError(f"{folder / NETWORK} is not the network that was trained: it was changed afterwards")
-    values = weights.read(folder / WEIGHTS)
+        raise CompileError(f"{place / NETWORK} is not the network that was trained: it was changed afterwards")
     try:
-        saved = Saved(
-            genotype, values, _fact(facts, "input_shape", folder, _shape), _fact(facts, "class_names", folder, _names),
-            _fact(facts, "mean", folder, _numbers), _fact(facts, "std", folder, _numbers),
-            _fact(facts, "accuracy", folder, _optional_number), _fact(facts, "preparation", folder, _preparation),
+        return Saved(
+            genotype, values, fact(facts, "input_shape", where, _shape), fact(facts, "class_names", where, _names),
+            fact(facts, "mean", where, _numbers), fact(facts, "std", where, _numbers),
+            fact(facts, "accuracy", where, _optional_number), fact(facts, "preparation", where, _preparation),
         )  # fmt: skip
     except CompileError as error:
-        raise CompileError(f"{folder} is damaged: {error}") from None
-    if _digest(folder / WEIGHTS) != _fact(facts, "weights_sha256", folder, str):
-        raise CompileError(f"{folder / WEIGHTS} are not the weights that were saved with {FACTS}")
-    return saved
+        raise CompileError(f"{place} is damaged: {error}") from None
 
 
 def _network(path: Place) -> dsl.Genotype:
@@ -176,30 +192,44 @@ def _network(path: Place) -> dsl.Genotype:
 
 
 def _facts(folder: Place) -> Mapping[str, object]:
-    path = folder / FACTS
     try:
-        facts = json.loads(path.read_bytes())
+        return parsed_facts((folder / FACTS).read_bytes(), folder / FACTS)
     except FileNotFoundError:
         raise CompileError(f"{folder} holds no trained network: it has no {FACTS}") from None
+
+
+def parsed_facts(text: str | bytes, where: Place) -> Mapping[str, object]:
+    """Returns the facts of a network from JSON, which `where` names in messages.
+
+    Raises:
+      CompileError: the JSON is damaged, or of another version.
+    """
+    try:
+        facts = json.loads(text)
     except ValueError as error:
-        raise CompileError(f"{path} is damaged: {error}") from None
+        raise CompileError(f"{where} is damaged: {error}") from None
     if not isinstance(facts, dict):
-        raise CompileError(f"{path} is damaged: it holds no names and values")
-    version = _fact(facts, "version", folder, int)
+        raise CompileError(f"{where} is damaged: it holds no names and values")
+    version = fact(facts, "version", where, int)
     if version not in (UNPREPARED, VERSION):
         raise CompileError(
-            f"{path} has the format {version}; this version of Amoeba reads the formats {UNPREPARED} and {VERSION}"
+            f"{where} has the format {version}; this version of Amoeba reads the formats {UNPREPARED} and {VERSION}"
         )
     return {**facts, "preparation": None} if version == UNPREPARED else facts
 
 
-def _fact(facts: Mapping[str, Any], name: str, folder: Place, kind: Callable[[Any], Any]) -> Any:
+def fact(facts: Mapping[str, Any], name: str, where: Place, kind: Callable[[Any], Any]) -> Any:
+    """Returns one of the facts in `where`, converted by `kind`.
+
+    Raises:
+      CompileError: the fact is missing or damaged.
+    """
     if name not in facts:
-        raise CompileError(f"{folder / FACTS} is damaged: it lacks {name!r}")
+        raise CompileError(f"{where} is damaged: it lacks {name!r}")
     try:
         return kind(facts[name])
     except (TypeError, ValueError, KeyError, CompileError):
-        raise CompileError(f"{folder / FACTS} is damaged: {name} is {facts[name]!r}") from None
+        raise CompileError(f"{where} is damaged: {name} is {facts[name]!r}") from None
 
 
 def _shape(value: Any) -> tuple[int, int, int]:
@@ -230,5 +260,6 @@ def _preparation(value: Any) -> Preparation | None:
     return found
 
 
-def _digest(path: Place) -> str:
+def digest(path: Place) -> str:
+    """Returns the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,19 +41,25 @@ def count(layers: Iterable[StepLayer]) -> int:
     return sum(int(np.prod(weight.shape)) for layer in layers for _, weight in layer.step.weights())
 
 
-def inherit(layers: Iterable[StepLayer], values: Weights) -> int:
-    """Copies the parent's weights whose key and shape a network has; returns the number of copied values.
+def inherit(layers: Iterable[StepLayer], *sources: Weights) -> int:
+    """Copies the weights whose key and shape a network has; returns the number of copied values.
 
-    This is the weight inheritance of Real et al. 2017. The number of updates of a step's statistics is copied only if
-    all these statistics are copied. Otherwise it starts at 0, so that the statistics of a new operation follow its
-    first batches quickly.
+    This is the weight inheritance of Real et al. 2017. A weight that several sources have is that of the last of them,
+    such as the parent's after those with which the search began. The number of updates of a step's statistics is copied
+    only if all these statistics are copied. Otherwise it starts at 0, so that the statistics of a new operation follow
+    its first batches quickly.
     """
-    return sum(_inherit(layer, values) for layer in layers)
+    return sum(_inherit(layer, sources) for layer in layers)
 
 
-def _inherit(layer: StepLayer, values: Weights) -> int:
+def _inherit(layer: StepLayer, sources: Sequence[Weights]) -> int:
     own = layer.values()
-    same = {key: values[key] for key, value in own.items() if key in values and values[key].shape == value.shape}
+    same = {
+        key: values[key]
+        for values in sources
+        for key, value in own.items()
+        if key in values and values[key].shape == value.shape
+    }
     updates = {layer.updates_key: same.pop(layer.updates_key)} if layer.updates_key in same else {}
     if same:
         layer.assign({**own, **same, **(updates if layer.packing.normalized <= same.keys() else {})})
@@ -144,6 +150,16 @@ def save(path: Place, values: Weights) -> None:
 
 def read(path: Place) -> dict[str, Array]:
     """Returns the weights by their keys from a file that `save` has written.
+
+    Raises:
+      CompileError: the file does not exist, or is damaged.
+      OSError: the file is at an address that cannot be reached now.
+    """
+    return {key: value for key, value in entries(path).items() if value.dtype.kind != "U"}
+
+
+def entries(path: Place) -> dict[str, Array]:
+    """Returns everything in a file of weights by its name: the weights, and the texts of a file that has them.
 
     Raises:
       CompileError: the file does not exist, or is damaged.

@@ -21,9 +21,11 @@ from compiler.graph.cost import Cost, graph_cost
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
 from compiler.images import fit
-from compiler.images.data import load
+from compiler.images.data import Dataset, load
 from compiler.images.inventory import Progress
+from compiler.images.streams import Stream
 from compiler.networks import saved, weights
+from compiler.networks.pretrained import Pretrained, agreement
 from compiler.settings import Training
 from compiler.training.candidate import prepare
 from compiler.training.gin_files import TrainConfig
@@ -52,10 +54,23 @@ class FinalTraining:
     """
 
     def __init__(
-        self, genotype: dsl.Genotype, config: TrainConfig, folder: Path, progress: Progress | None = None
+        self,
+        genotype: dsl.Genotype,
+        config: TrainConfig,
+        folder: Path,
+        progress: Progress | None = None,
+        initial: Pretrained | None = None,
     ) -> None:
-        """Reads the images and the record of this training in the folder. `progress` shows the progress of reading."""
-        self.folder, self._config = folder, config
+        """Reads the images and the record of this training in the folder.
+
+        Args:
+          genotype: the genotype of the network.
+          config: the settings.
+          folder: the work directory.
+          progress: shows the progress of reading.
+          initial: the weights from which the training begins, where key and shape agree; None for random weights.
+        """
+        self.folder, self._config, self.initial = folder, config, initial
         self._genotype = genotype
         self.training = config.training.with_genes(dict(genotype.genes))
         if not self.training.epochs:
@@ -66,15 +81,19 @@ class FinalTraining:
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
         self._chief = is_chief(self.strategy)
         inventory = folder if self._chief else None  # Of several processes, only the first one writes the record.
-        self.images = load(**asdict(config.dataset), inventory_folder=inventory, progress=progress)
+        self.images = self._normalized(load(**asdict(config.dataset), inventory_folder=inventory, progress=progress))
         self.feed: Feed = feed(self.images)
         shape, classes = self.feed.input_shape, self.feed.classes
         self.graph: Graph = resolve(genotype, shape, classes, self.training.auxiliary_weight > 0)
         self.cost: Cost = graph_cost(self.graph)
+        if initial is not None:
+            agreement(self.graph, initial.network.weights).check(initial.path)
         self._record = _Record(folder / RECORD, self._identity())
         self.history = self._record.read()
         prepare(self.training, config.network.seed)
         self._trainer = Trainer(self.graph, self.feed, self.training, self.strategy, config.network.seed)
+        if initial is not None:
+            weights.inherit(self._trainer.layers, initial.network.weights)
         self._checkpoint = tf.train.Checkpoint(
             layers=self._trainer.layers, optimizer=self._trainer.optimizer, averages=self._trainer.averages
         )
@@ -82,6 +101,14 @@ class FinalTraining:
             self._checkpoint, self._own_folder(CHECKPOINTS), max_to_keep=2, checkpoint_name="epoch"
         )
         self._restore()
+
+    def _normalized(self, images: Dataset | Stream) -> Dataset | Stream:
+        """Returns the images as they are normalized for the initial weights, if there are some."""
+        if self.initial is None:
+            return images
+        own = self.initial.network
+        self.initial.check_pixels(images.std)
+        return images.normalized_by(own.mean, own.std)
 
     @property
     def source(self) -> str:
@@ -214,7 +241,8 @@ class FinalTraining:
             and (field.name not in ("class_weights", "folds", "jit_compile") or getattr(record, field.name))
         }
         seed = repr(self._config.network.seed)
-        return {"the network": self._genotype.standalone(), "network.seed": seed, **settings}
+        begun = {} if self.initial is None else {"--weights": f"a file with the digest {self.initial.digest[:16]}"}
+        return {"the network": self._genotype.standalone(), "network.seed": seed, **settings, **begun}
 
 
 class _Record:

@@ -26,10 +26,10 @@ from compiler import CompileError, Graph, graph_cost, lower, resolve
 from compiler.errors import did_you_mean
 from compiler.layers.model import step_layers
 from compiler.layers.packing import Array
+from compiler.networks.applications import Application, applications
 from compiler.networks.from_keras import model_units, preparation, weights_from
 from compiler.networks.units import Unit, graph_units
 from compiler.networks.weights import restore
-from experiments.bench.families import APPLICATIONS, Application
 
 CLASSES = 1000
 SIZES = (75, 96)  # of the images on which outputs are compared; Keras pads odd and even sizes in two ways
@@ -243,14 +243,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.only is not None and asked.only not in names:
         print(f"tf_keras.applications has no {asked.only!r}{did_you_mean(asked.only, names)}", file=sys.stderr)
         return 2
-    missing = [name for name in names if name not in APPLICATIONS and asked.only in (None, name)]
+    known = applications()
+    missing = [name for name in names if name not in known and asked.only in (None, name)]
     found: list[Compared] = []
     if not asked.json:
         print(*HEAD, sep="\n", flush=True)
     for name in names if asked.only is None else (asked.only,):
         if name not in missing:
             start = time.perf_counter()
-            found.append(compare(APPLICATIONS[name]))
+            found.append(compare(known[name]))
             if not asked.json:
                 print(row(found[-1]), flush=True)
             verdict = "; ".join(found[-1].reasons) or "equal"
@@ -258,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             gc.collect()
     print(json.dumps([one.record() for one in found], indent=2) if asked.json else f"\n{summary(found)}")
     for name in missing:
-        print(f"{name}: no file has this model; add it to experiments/bench/families.py", file=sys.stderr)
+        print(f"{name}: no file has this model; add it to experiments/cells/applications.json", file=sys.stderr)
     return int(bool(missing or any(one.reasons for one in found)))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from compiler.networks.applications import applications
 from dsl import shipped_cells
-from experiments.bench.families import APPLICATIONS
 
 FILES: Sequence[Path] = sorted(shipped_cells().glob("*.cell"))
-_LARGE = {one.file for one in APPLICATIONS.values()}
+_LARGE = {one.file for one in applications().values()}
 # Pixels, below which a window does not fit.
 _LEAST = {"inception_v3.cell": 75, "inception_resnet_v2.cell": 75, "convnext_space.cell": 32}
 # The files that every test may build. `tests/test_applications.py` builds the smallest network of each other family.
