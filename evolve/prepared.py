@@ -19,6 +19,7 @@ from evolve.config import RECORDS, Config, algorithm_names
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
+from evolve.fitness.initial import Initial
 from evolve.fitness.measuring import Measuring
 from evolve.objectives import Objective, chosen, direction_of
 from evolve.search.cell_space import CellSpace
@@ -54,6 +55,9 @@ class Run:
         """Returns, by name, the search space and the settings that identify this search."""
         settings = self._marked(IDENTITY)
         settings["search.algorithm"] = self.config.algorithm_name()
+        # The weights are identified by their contents, and not by their file.
+        initial = self.fitness.initial
+        settings["search.initial_weights"] = "" if initial is None else f"a file with the digest {initial.digest[:16]}"
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}
         if self.fitness.objectives != (Objective(self.fitness.metric),):
             settings["search.objectives"] = self.fitness.objectives
@@ -98,6 +102,7 @@ def prepare(config: Config, folder: Path) -> Run:
         folder=folder,
         weights=place / "weights",
         inherit=settings.inherit_weights,
+        initial=_initial(config),
         rungs=settings.rungs,
         repeats=settings.repeats,
         own=config.own,
@@ -123,6 +128,16 @@ def prepare(config: Config, folder: Path) -> Run:
     }
     plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
     return Run(config, seed, fitness, plan, workers, folder, place, _starts(config, seed, folder))
+
+
+def _initial(config: Config) -> Initial | None:
+    """Returns the weights from which individuals begin; None for random weights.
+
+    Raises:
+      UsageError: `search.initial_weights` cannot be used.
+    """
+    name = config.search.initial_weights
+    return Initial.of(name, Path(config.beside(name, Path.is_file)).absolute()) if name else None
 
 
 def _starts(config: Config, seed: dsl.Genotype, folder: Path) -> tuple[str, ...]:

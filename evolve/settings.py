@@ -96,6 +96,9 @@ _MEASURE = Domain(
     "a command with {model}, which stands for the exported .tflite file", _is_command, example="benchmark.sh {model}"
 )
 _WORKDIR = Domain("a work directory, such as 'runs/other'", lambda value: isinstance(value, str))
+_WEIGHTS = Domain(
+    "a file that `cell weights` has written, such as 'mobilenet.npz'", lambda value: isinstance(value, str)
+)
 _STORAGE = Domain("a folder or an address: 'gs://bucket/run'", lambda value: isinstance(value, str))
 
 
@@ -187,6 +190,13 @@ class SearchSettings:
         "whether a child starts from those weights of its parents that have the same key and shape",
         IDENTITY,
     ] = False
+    # The contents of the file identify a search.
+    initial_weights: Annotated[
+        str,
+        _WEIGHTS,
+        "weights from which individuals begin wherever key and shape agree, and by which images are then normalized; "
+        "'' for random weights",
+    ] = ""
     rungs: Annotated[
         tuple[int, ...],
         _RUNGS,

@@ -68,7 +68,11 @@ class Pretrained:
     def rows(self, graph: Graph) -> list[tuple[str, str]]:
         """Returns the rows of a header: the file, the variables of a network that it has, and the normalization."""
         found = ("initial weights", f"{self.path}, from {self.source}")
-        return [found, *agreement(graph, self.network.weights).rows(), ("  images", self.normalization())]
+        return [found, *self.agreement(graph).rows(), ("  images", self.normalization())]
+
+    def agreement(self, graph: Graph) -> Agreement:
+        """Returns which variables a network takes. `graph` has no auxiliary head, or its head counts too."""
+        return agreement(graph, self.network.weights)
 
     def normalization(self) -> str:
         """Returns a sentence on how images are normalized for these weights."""

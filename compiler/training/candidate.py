@@ -40,7 +40,8 @@ class Trained:
 
     `metrics` has all metrics of the evaluation at the end by name, with the accuracy and the recall of each class.
     `weights` is the number of values in the weights and statistics of the network. `inherited` is the number of those
-    values that came from the parent. The Keras model is made at the first use, since most trainings do not need it.
+    values that came from the parent or from `pretrained`. The Keras model is made at the first use, since most
+    trainings do not need it.
     """
 
     accuracy: float
@@ -70,6 +71,7 @@ def train(
     on_epoch: Callable[[int], None] | None = None,
     noise: Noise | None = None,
     part: Part | None = None,
+    pretrained: Weights | None = None,
 ) -> Trained:
     """Trains a genotype and returns the result. Genes replace the settings of the same names.
 
@@ -77,6 +79,7 @@ def train(
 
     Args:
       initial: the weights of the parent. The network inherits those whose key and shape it has.
+      pretrained: other weights, of which the network takes those that the parent lacks, in the same way.
       on_epoch: is called at the end of every epoch with its number, from 1.
       noise: is added to the trained weights before the training, drawn from the random seed.
       part: the part of the training; None: the whole training. A training in parts ends with the same weights as one
@@ -93,7 +96,7 @@ def train(
     prepare(training, seed)
     with naming_faults(data), without_collection():
         trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
-        inherited = inherit(trainer.layers, initial or {})
+        inherited = inherit(trainer.layers, pretrained or {}, initial or {})
         if noise is not None:
             perturb(trainer.layers, noise, seed)
         if part is not None and part.start is not None:

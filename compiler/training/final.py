@@ -25,7 +25,7 @@ from compiler.images.data import Dataset, load
 from compiler.images.inventory import Progress
 from compiler.images.streams import Stream
 from compiler.networks import saved, weights
-from compiler.networks.pretrained import Pretrained, agreement
+from compiler.networks.pretrained import Pretrained
 from compiler.settings import Training
 from compiler.training.candidate import prepare
 from compiler.training.gin_files import TrainConfig
@@ -87,7 +87,7 @@ class FinalTraining:
         self.graph: Graph = resolve(genotype, shape, classes, self.training.auxiliary_weight > 0)
         self.cost: Cost = graph_cost(self.graph)
         if initial is not None:
-            agreement(self.graph, initial.network.weights).check(initial.path)
+            initial.agreement(self.graph).check(initial.path)
         self._record = _Record(folder / RECORD, self._identity())
         self.history = self._record.read()
         prepare(self.training, config.network.seed)

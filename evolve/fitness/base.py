@@ -21,6 +21,7 @@ from compiler.settings import DatasetSettings, Training
 from compiler.version import version
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import Facts
+from evolve.fitness.initial import Initial
 from evolve.fitness.measuring import Measuring
 from evolve.fitness.repeats import error_of, mean_of, tasks
 from evolve.objectives import MEASURES, Objective, Objectives
@@ -45,6 +46,7 @@ class Fitness(ABC):
       weights: the folder for the weights of a new best individual, and of those that children may inherit. The folder
         of the checkpoints is beside it.
       inherit: whether children start from the weights of their parents.
+      initial: the weights from which individuals begin; None for random weights.
       own: the settings of this source, which are of the type `settings`.
       objectives: the metrics by which individuals are compared; without one, the metric that the source measures.
       measuring: the measures of exported networks.
@@ -61,6 +63,7 @@ class Fitness(ABC):
     folder: Path
     weights: Place
     inherit: bool = False
+    initial: Initial | None = None
     own: Any = None
     objectives: Objectives = field(default_factory=Objectives)
     measuring: Measuring = field(default_factory=Measuring)
@@ -102,6 +105,12 @@ class Fitness(ABC):
             raise UsageError(
                 f"search.inherit_weights is True and search.fitness is {search.fitness!r}, "
                 f"which leaves no weights: {pasted('search.inherit_weights', False)}, or "
+                f"{pasted('search.fitness', 'training')}"
+            )
+        if search.initial_weights and not cls.trains:
+            raise UsageError(
+                f"search.initial_weights is {search.initial_weights!r} and search.fitness is {search.fitness!r}, "
+                f"which trains nothing: {pasted('search.initial_weights', '')}, or "
                 f"{pasted('search.fitness', 'training')}"
             )
         if search.measure and not cls.trains:

@@ -72,6 +72,7 @@ class TrainingFitness(ImagesFitness):
 
     def _found(self, known: Facts | None, folder: Path, progress: Progress | None) -> Facts:
         found, source, stream = super()._found(known, folder, progress), self.dataset.source, self.dataset.stream
+        found = found if self.initial is None else self.initial.applied(found, self.space)
         fit.check(self.training, source, found.images, found.input_shape[-1], found.is_bytes, stream)
         fit.class_weights(self.training, source, found.counts.get("train", ()))
         for one in self.objectives:
@@ -86,6 +87,7 @@ class TrainingFitness(ImagesFitness):
         steps = f"{plural(facts.images // batch, 'step')} of {plural(batch, 'image')}"
         return [
             *super().rows(),
+            *([] if self.initial is None else self.initial.rows(facts, self.space)),
             ("epoch", steps) if self.training.epochs else ("training", NO_EPOCHS),
             *(("warning", text) for text in warnings),
         ]
@@ -124,12 +126,14 @@ class TrainingFitness(ImagesFitness):
         part, lost = self._part(task)
         begun = 0 if part is None or part.start is None else len(part.start.history)
         initial, note = (None, "") if begun else self._initial(task)
+        pretrained = None if begun or self.initial is None else self.initial.read().network.weights
         try:
             epochs, done = self._last_epoch(task), len(task.earlier) * self.training.epochs
             with running.reporting(self.folder / running.FOLDER, task.id, epochs * self.repeats) as report:
                 trained = candidate.train(
                     genotype, feed, self.training, task.seed, initial,
                     on_epoch=lambda epoch: report(done + epoch), noise=task.noise, part=part,
+                    pretrained=pretrained,
                 )  # fmt: skip
         except Diverged as error:
             return replace(failed(str(error)), history=error.history)
@@ -148,7 +152,7 @@ class TrainingFitness(ImagesFitness):
             depth=cost.depth,
             metrics=self._stored(trained.metrics),
             step_seconds=trained.train_seconds,
-            inherited=None if initial is None else trained.inherited / trained.weights,
+            inherited=None if initial is None is pretrained else trained.inherited / trained.weights,
             note="; ".join(filter(None, (lost, note, self._stopped(task, trained.history)))),
             weight_differences=self._differences(trained.layers, task),
             epochs=None if part is None else len(trained.history) - begun,
@@ -283,7 +287,9 @@ class TrainingFitness(ImagesFitness):
         """
         try:
             number = repeat if self.dataset.folds is not None else 0
-            return _made_feed(self.dataset, self.known.kept(self.folder), self.known.digest, number)
+            facts = self.known
+            scale = None if self.initial is None else (facts.mean, facts.std)
+            return _made_feed(self.dataset, facts.kept(self.folder), facts.digest, number, scale)
         except DataError as error:
             raise UsageError(unrecorded(error)) from None
 
@@ -297,7 +303,8 @@ class TrainingFitness(ImagesFitness):
 
         if not self.inherit or task.weights_from is None:
             return None, ""
-        found, note = self._read(task.weights_from, "trained from random weights")
+        otherwise = "trained from random" if self.initial is None else "started from the initial"
+        found, note = self._read(task.weights_from, f"{otherwise} weights")
         if task.mate_weights_from is None:
             return found, note
         other, lacking = self._read(task.mate_weights_from, "started without the weights of its mate")
@@ -361,8 +368,17 @@ def _warm() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str, number: int) -> Any:
-    """Returns the feed of a fold of a data set. A worker makes the feed once, for all its trainings on this fold."""
+def _made_feed(
+    settings: DatasetSettings,
+    images: Kept | None,
+    digest: str,
+    number: int,
+    scale: tuple[tuple[float, ...], tuple[float, ...]] | None,
+) -> Any:
+    """Returns the feed of a fold of a data set. A worker makes the feed once, for all its trainings on this fold.
+
+    Images are normalized by the means and deviations `scale`, or by their own.
+    """
     from compiler.batches.pipeline import feed
     from compiler.images import data, kept
     from compiler.images.splits import fold
@@ -374,7 +390,8 @@ def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str, numb
             raise DataError(
                 f"a worker on {socket.gethostname()} finds other images in {settings.source!r} than those of the search"
             )
-    return feed(fold(found, number, settings.folds or 0, settings.seed))
+    found = fold(found, number, settings.folds or 0, settings.seed)
+    return feed(found if scale is None else found.normalized_by(*scale))
 
 
 @contextmanager

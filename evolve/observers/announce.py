@@ -53,7 +53,10 @@ def commands(prepared: Run) -> list[str]:
     return [
         f"cell draw {best}",
         f"cell cost {best} --input {shape} --classes {facts.classes}",
-        *([f"cell train {folder} --gin_file=train_final.gin{_larger(prepared)}"] * prepared.fitness.has_images),
+        *(
+            [f"cell train {folder} --gin_file=train_final.gin{_larger(prepared)}{_begun(prepared)}"]
+            * prepared.fitness.has_images
+        ),
         *([f"cell export {shlex.quote(str(network))} --out {out}"] if network.is_dir() else []),
         *watch(prepared),
     ]
@@ -69,6 +72,12 @@ def _larger(prepared: Run) -> str:
     except (dsl.CellError, CompileError):
         return ""
     return f" --param N={2 * cells}"
+
+
+def _begun(prepared: Run) -> str:
+    """Returns the flag with which a training begins from the same weights as the individuals; empty for random ones."""
+    initial = prepared.fitness.initial
+    return "" if initial is None else f" --weights {shlex.quote(str(initial.path))}"
 
 
 def watch(prepared: Run) -> list[str]:

@@ -215,7 +215,7 @@ _CURVES = {
     ),
     "individual/inherited": (
         "Inherited",
-        "The share of its weights that each child inherited from its parents, if weights are inherited.",
+        "The share of its weights that each individual inherited from its parents or took of search.initial_weights.",
     ),
     "individual/seconds": ("Seconds", "The seconds that each individual took to build, train and measure."),
     "training/loss": ("Training loss", "The loss on the training images, mean of the epoch."),

@@ -41,6 +41,7 @@ ADDED = (
     Added("neat.stagnation", "0.9.0", "None"),
     Added("search.stop", "0.9.0", "False"),
     Added("training.jit_compile", "0.10.0", "False"),
+    Added("search.initial_weights", "0.10.0", ""),
 )
 
 

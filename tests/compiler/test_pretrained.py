@@ -86,7 +86,7 @@ def graph_of(text: str, classes: int = 3) -> Any:
 
 
 def test_what_agrees_is_taken_and_the_rest_is_listed_with_the_reason() -> None:
-    given = {key: np.zeros(shape) for key, shape in agreement(graph_of(TEXT), {}).shapes.items()}
+    given = {key: np.zeros(shape, np.float32) for key, shape in agreement(graph_of(TEXT), {}).shapes.items()}
     found = agreement(graph_of(TEXT.replace("filters=5]", "filters=5] | batch_norm"), classes=7), given)
     kernel = "head/0/0/1/dense/kernel"
     assert (len(found.taken), found.reshaped) == (2, (kernel, "head/0/0/1/dense/bias"))
@@ -98,7 +98,7 @@ def test_what_agrees_is_taken_and_the_rest_is_listed_with_the_reason() -> None:
 
 
 def test_weights_of_another_network_are_refused() -> None:
-    given = {key: np.zeros(shape) for key, shape in agreement(graph_of(TEXT), {}).shapes.items()}
+    given = {key: np.zeros(shape, np.float32) for key, shape in agreement(graph_of(TEXT), {}).shapes.items()}
     other = agreement(graph_of(TEXT.replace("filters=4", "filters=6").replace("filters=5", "filters=7")), given)
     with pytest.raises(CompileError) as raised:
         other.check(Path("a.npz"))

@@ -109,6 +109,18 @@ class TestFitness:
             with pytest.raises(UsageError, match=r"search\.inherit_weights is True .* which leaves no weights"):
                 fitness.check(settings)
 
+    def test_only_trainings_begin_from_weights(self, name: str, fitness: Fitness) -> None:
+        settings = SearchSettings(seed_file="nasnet.cell", fitness=name, initial_weights="net.npz")
+        if fitness.trains:
+            fitness.check(settings)
+        else:
+            with pytest.raises(UsageError) as raised:
+                fitness.check(settings)
+            assert str(raised.value) == (
+                f"search.initial_weights is 'net.npz' and search.fitness is {name!r}, which trains nothing: "
+                "--gin_param=\"search.initial_weights=''\", or --gin_param=\"search.fitness='training'\""
+            )
+
 
 @pytest.mark.parametrize("name", EVALUATING)
 def test_it_evaluates_in_a_worker_as_in_this_process(name: str, small_gin: Path, table: Path, tmp_path: Path) -> None:
