@@ -147,10 +147,10 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     """
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
-    tested = None if best is None else store.noted(TESTED.format(best.id))
+    tested = None if best is None else store.tested(best.id)
     commands = [f"cell draw {prepared.folder / 'best.cell'}", *announce.watch(prepared)]
     reason = f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished"
-    outcome = _outcome(store, None if tested is None else Classification.read(tested), reason)
+    outcome = _outcome(store, tested, reason)
     progress.show_end(console, outcome, prepared.folder, commands)
     if finished < prepared.plan.individuals:
         raise UsageError(refusal(prepared.folder))
@@ -185,8 +185,7 @@ def _is_complete(prepared: Run, store: Store) -> bool:
     best = next(iter(store.best(1)), None)
     if best is None or not is_finished(prepared.plan, store):
         return False
-    is_tested = store.noted(TESTED.format(best.id)) is not None
-    return is_tested or not prepared.fitness.can_test(best.id)
+    return store.tested(best.id) is not None or not prepared.fitness.can_test(best.id)
 
 
 @contextmanager
@@ -264,9 +263,7 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Cl
     best = next(iter(store.best(1)), None)
     if best is None:
         return None
-    key = TESTED.format(best.id)
-    noted = store.noted(key)
-    tested = None if noted is None else Classification.read(noted)
+    noted = tested = store.tested(best.id)
     if tested is None and prepared.fitness.can_test(best.id):
         tested = call(executor, prepared.fitness.test, best.id, best.genotype, retries=prepared.plan.retries)
     if tested is None:
@@ -274,7 +271,7 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Cl
     if noted is None or is_new:
         board.show_test(prepared.storage / "tensorboard", best, tested, store.counts()[0])
     if noted is None:
-        store.note(key, tested.text())
+        store.note(TESTED.format(best.id), tested.text())
     return tested
 
 

@@ -9,7 +9,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(console, "\ninterrupted: all finished work is kept, and the same command resumes the comparison")
         return INTERRUPTED
     console.print(_table(curves))
+    for text in _duels(curves):
+        _say(console, text)
     _draw(curves, options.workdir, console)
     return DONE
 
@@ -146,24 +148,40 @@ def _curves(job: Job, algorithm: Algorithm[dsl.Genotype]) -> Curves:
             members = measured(standing.population)
             best.append(standing.best.fitness if standing.best else 0.0)
             population.append(mean(members) if members else 0.0)
-    return Curves(tuple(best), tuple(population))
+        tested = [store.tested(individual.id) for individual in store.best(1)]
+    return Curves(tuple(best), tuple(population), tested[0].accuracy if tested and tested[0] else None)
 
 
 def _table(curves: Mapping[str, Sequence[Curves]]) -> Table:
-    table = Table("algorithm", "searches", "models", "best", "population at the end")
+    table = Table("algorithm", "searches", "models", "best", "its test accuracy", "population at the end")
     for name, searches in curves.items():
         table.add_row(
             name,
             str(len(searches)),
             str(min(len(search.best) for search in searches)),
             _spread([search.best[-1] for search in searches]),
+            _spread([search.test for search in searches if search.test is not None]),
             _spread([search.population[-1] for search in searches]),
         )
     return table
 
 
+def _duels(curves: Mapping[str, Sequence[Curves]]) -> Iterator[str]:
+    """Yields with how many random seeds the first algorithm ends above each other one."""
+    first, *others = curves
+    for other in others:
+        pairs = list(zip(curves[first], curves[other], strict=True))
+        tests = [(one.test, two.test) for one, two in pairs if one.test is not None and two.test is not None]
+        means = sum(one.population[-1] > two.population[-1] for one, two in pairs)
+        text = f"{first} is above {other} by the mean of the population with {means} of {len(pairs)} random seeds"
+        wins = sum(one > two for one, two in tests)
+        yield text + (f", by the test accuracy of the best with {wins} of {len(tests)}" if tests else "")
+
+
 def _spread(values: Sequence[float]) -> str:
     """Returns the mean and the standard deviation over all searches as text."""
+    if not values:
+        return "-"
     return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 

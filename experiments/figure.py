@@ -31,6 +31,7 @@ class Curves:
 
     best: tuple[float, ...]
     population: tuple[float, ...]  # the mean of the population
+    test: float | None = None  # the accuracy of the best individual on the test images; None if it was not tested
 
 
 @dataclass(frozen=True, slots=True)

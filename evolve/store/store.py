@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evolve.errors import SearchError, UsageError
-from evolve.records import Evaluation, Individual, Proposal, Spent
+from evolve.records import Classification, Evaluation, Individual, Proposal, Spent
 from evolve.store.database import FILE, PATIENCE, RANK, RANKED, WRITE_AHEAD, explained_errors, hold, prepare
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
@@ -380,6 +380,11 @@ class Store:
             (count,),
         )
         return tuple(INDIVIDUAL.read(row) for row in rows)
+
+    def tested(self, id: int) -> Classification | None:
+        """Returns the test result of an individual, or None if the individual was not tested."""
+        noted = self.noted(TESTED.format(id))
+        return None if noted is None else Classification.read(noted)
 
     def scored(self) -> Iterator[Individual]:
         """Yields the individuals that have scores by several objectives, in the order of finishing."""

@@ -95,6 +95,24 @@ def test_without_matplotlib_there_is_a_remedy(
     assert "pip install 'amoeba-evolve[plot]'" in capsys.readouterr().out
 
 
+def test_the_first_algorithm_is_compared_with_each_other_by_seed() -> None:
+    curves = {
+        "evolution": [Curves((0.6,), (0.5,), 0.58), Curves((0.7,), (0.6,), 0.69), Curves((0.8,), (0.4,), 0.7)],
+        "random": [Curves((0.5,), (0.4,), 0.55), Curves((0.6,), (0.4,), 0.71), Curves((0.7,), (0.4,), None)],
+        "table": [Curves((0.5,), (0.7,))] * 3,
+    }
+    assert list(compare._duels(curves)) == [
+        "evolution is above random by the mean of the population with 2 of 3 random seeds, by the test accuracy of the "
+        "best with 1 of 2",
+        "evolution is above table by the mean of the population with 0 of 3 random seeds",
+    ]
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(compare._table(curves))
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in captured.get().splitlines() if "│" in line]
+    assert [row[4] for row in rows] == ["0.6567 ± 0.0666", "0.6300 ± 0.1131", "-"]
+
+
 def test_a_band_is_two_standard_errors_as_far_as_all_have_come() -> None:
     found = band([(0.1, 0.4, 0.5), (0.3, 0.4)])
     assert found.mean == pytest.approx([0.2, 0.4])
