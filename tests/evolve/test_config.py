@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from ast import literal_eval
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,20 +50,24 @@ def test_every_shipped_file_builds_and_explains_itself(path: Path) -> None:
 
 def test_amoeba_gin_is_the_small_search() -> None:
     made = config.read(["amoeba.gin"], [])
-    assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 8})
+    assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 8, "after": 0})
+    assert not made.search.repeat_networks
     assert settings(made.algorithm(cell_space(made))) == {
-        "regularized_evolution.population_size": 20,
+        "regularized_evolution.population_size": 30,
         "regularized_evolution.initial": None,
         "regularized_evolution.second_mutation": 0.0,
-        "regularized_evolution.sample_size": 5,
+        "regularized_evolution.sample_size": 10,
     }
 
 
 def test_digits_gin_is_the_small_search_on_plain_digits() -> None:
     scattered, plain = config.read(["amoeba.gin"], []), config.read(["digits.gin"], [])
     assert (scattered.dataset.source, plain.dataset.source) == ("digits_scattered", "digits")
-    assert (plain.dataset.validation, plain.training.epochs) == (0.5, 12)
-    assert plain.search == scattered.search
+    dataset, training, algorithm = plain.dataset, plain.training, settings(plain.algorithm(cell_space(plain)))
+    assert (dataset.test, dataset.validation, training.epochs, training.batch_size) == (0.2, 0.5, 12, 64)
+    assert plain.search == replace(scattered.search, params={"N": 1, "F": 8}, repeat_networks=True)
+    assert algorithm["regularized_evolution.population_size"] == 20
+    assert algorithm["regularized_evolution.sample_size"] == 5
 
 
 def test_cifar10_is_the_papers() -> None:
@@ -592,7 +597,7 @@ def test_a_module_that_raises_is_shown_with_its_line(tmp_path: Path, monkeypatch
 
 def test_a_made_up_fitness_leaves_no_weights() -> None:
     with pytest.raises(UsageError, match=r"search\.inherit_weights is True and search\.fitness is 'a:b'"):
-        config.read(["amoeba.gin"], ["search.inherit_weights=True", "search.fitness='a:b'"])
+        config.read(["digits.gin"], ["search.inherit_weights=True", "search.fitness='a:b'"])
 
 
 @pytest.mark.parametrize(
@@ -629,9 +634,9 @@ def test_settings_that_do_not_go_together_are_refused(bindings: list[str], messa
 def test_the_advice_of_a_message_can_be_pasted_and_helps(wrong: list[str]) -> None:
     """A shell splits the advised flag correctly. With the flag after the wrong ones the settings are accepted."""
     with pytest.raises(UsageError) as raised:
-        config.read(["amoeba.gin"], wrong)
+        config.read(["digits.gin"], wrong)
     flag = shlex.split(str(raised.value)[str(raised.value).index("--gin_param=") :])[0].rstrip(",")
-    config.read(["amoeba.gin"], [*wrong, flag.removeprefix("--gin_param=")])
+    config.read(["digits.gin"], [*wrong, flag.removeprefix("--gin_param=")])
 
 
 def test_a_missing_gin_file_is_refused_with_the_nearest_name() -> None:
