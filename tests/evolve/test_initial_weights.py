@@ -15,12 +15,11 @@ from compiler import Training, lower, resolve
 from compiler.images import data
 from compiler.layers.model import step_layers
 from compiler.networks import pretrained, saved, weights
-from evolve import Task, UsageError, config, main
+from evolve import Evaluation, Task, UsageError, config, main
 from evolve.fitness.images import facts_of
 from evolve.fitness.initial import Initial
 from evolve.fitness.training import TrainingFitness, weights_file
 from evolve.prepared import Run, prepare
-from evolve.records import Evaluation
 
 TEXT = """
 network { body: conv[3x3, filters=4] | batch_norm | relu, conv[1x1, filters=5]
