@@ -22,6 +22,14 @@ def make_optimizer(training: Training, steps: int) -> Optimizer:
     return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if training.precision == "float16" else optimizer
 
 
+def scale_of(optimizer: Optimizer) -> tuple[Any, ...]:
+    """Returns the variables of the scale of the loss; none if the loss is not scaled."""
+    if not isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer):
+        return ()
+    scale = optimizer._loss_scale  # The public property `loss_scale` is a tensor, which cannot be assigned.
+    return scale.current_loss_scale, scale.counter
+
+
 def learning_rate(training: Training, steps: int) -> LearningRate:
     """Returns the learning rate of a training with `steps` steps an epoch: a number, or a schedule."""
     warmup = int(training.warmup_epochs * steps)

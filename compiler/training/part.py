@@ -28,7 +28,8 @@ class Checkpoint:
     so the number of epochs is the rest of the state.
 
     Attributes:
-      values: the weights, the statistics, the averaged weights and the variables of the optimizer, by name.
+      values: the weights, the statistics, the averaged weights, the variables of the optimizer, and in float16 the
+        scale of the loss, by name.
       history: the epochs up to now.
     """
 

@@ -23,7 +23,7 @@ from compiler.primitives.layering import Tensor
 from compiler.primitives.normalization_layers import of_all_replicas, shared_norm
 from compiler.settings import Training
 from compiler.training.metrics import Predicted
-from compiler.training.optimizers import make_optimizer
+from compiler.training.optimizers import make_optimizer, scale_of
 from compiler.training.strategies import Strategy
 
 # Batch normalization needs this number of images on a replica, or the statistics of the replica are too inaccurate.
@@ -216,8 +216,13 @@ class Trainer:
         self.step = epochs * self.steps_per_epoch
 
     def _others(self) -> Iterator[tuple[str, Any]]:
-        """Yields the variables of the optimizer and the averaged weights, each with a name."""
-        for kind, variables in (("optimizer", self.optimizer.variables()), ("average", self.averages)):
+        """Yields the variables of the optimizer, the averaged weights and the scale of the loss, each with a name."""
+        scale = scale_of(self.optimizer)
+        for kind, variables in (
+            ("optimizer", self.optimizer.variables()),
+            ("average", self.averages),
+            ("scale", scale),
+        ):
             yield from ((f"{kind} {number}", variable) for number, variable in enumerate(variables))
 
     # --- statistics of batch normalizations ---

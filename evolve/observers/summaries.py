@@ -1,7 +1,8 @@
 """The summaries of a search for TensorBoard. No other module of a search writes summaries.
 
-The whole search is one run of TensorBoard, `search`. Its horizontal axis is the number of finished individuals. Each of
-the latest new best individuals has a run of its own, `best/<id>`, with the curves of its training and its graph.
+The whole search is one run of TensorBoard, `search`. Its horizontal axis is the number of results, which without rungs
+is that of finished individuals. Each of the latest new best individuals has a run of its own, `best/<id>`, with the
+curves of its training and its graph.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Summaries:
         self._improved: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
         self._failed = 0
+        self._latest = 0  # the number of individuals with a result
+        self._promotions = 0  # the number of results of promotions
         self._best_runs: deque[Place] = deque()
         events.remove_event_files(folder / "search")
         self._search = events.EventFile(folder / "search")
@@ -56,25 +59,39 @@ class Summaries:
         self._search.write(0, [config, space, events.charts(_layout(self._objective))])
 
     def individual(self, individual: Individual, standing: Standing, parent_fitness: float | None) -> None:
-        """Adds one finished individual, and the state of the search after this individual, to the curves."""
-        self._count(individual, parent_fitness)
+        """Adds one finished individual, and the state of the search after this individual, to the curves.
+
+        After a promotion an individual is added again. Each result has a step of its own.
+        """
+        if individual.finished > self._latest:
+            self._latest = individual.finished
+            self._count(individual, parent_fitness)
+        else:
+            self._promotions += 1
         values = [*self._search_curves(individual, standing), *self._rule_curves()]
-        self._search.write(individual.finished, values)
+        self._search.write(self._step, values)
+
+    @property
+    def _step(self) -> int:
+        return self._latest + self._promotions
 
     def new_best(self, best: Individual, cell_text: str, picture: events.Picture) -> None:
         """Adds a new best individual.
 
         Its picture and text are added to the run `search`, and its training and graph to a run `best/<id>`. When a
-        search is resumed there is no graph, so an existing run `best/<id>` is kept. Only the latest `BEST_RUNS` of
-        these runs are kept. The pictures and texts of all best individuals stay.
+        search is resumed there is no graph, so an existing run `best/<id>` is kept. After a promotion, the run is
+        written again with the whole training. Only the latest `BEST_RUNS` of these runs are kept. The pictures and
+        texts of all best individuals stay.
         """
         cells = events.image("best/cells", picture, f"{_CELLS} The step is its place in the order of results.")
         genotype = events.code("best/genotype", f"# individual {best.id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
-        self._search.write(best.finished, [cells, genotype])
+        self._search.write(self._step, [cells, genotype])
         run = self._folder / "best" / f"{best.id:06d}"
         if best.graph or not events.event_files(run):
             events.remove_event_files(run)
             _write_training(run, best)
+        if run in self._best_runs:
+            self._best_runs.remove(run)
         self._best_runs.append(run)
         if len(self._best_runs) > BEST_RUNS:
             remove_folder(self._best_runs.popleft())

@@ -12,6 +12,9 @@ from typing import IO
 from evolve.store.database import FILE, explained_errors, reading
 from evolve.store.rows import EXPORTED, shown
 
+RUNGS = "rungs"  # the last column, which a search without rungs does not have
+_RESULT = ("rung", "status", "fitness", "seconds", "flops", "error")  # what the column has of each result
+
 
 def write_csv(folder: Path, out: IO[str]) -> None:
     """Writes all individuals by id as CSV, below the names of the columns. Lists are JSON; unknown values are empty.
@@ -21,8 +24,10 @@ def write_csv(folder: Path, out: IO[str]) -> None:
     """
     with reading(folder) as db:
         table = csv.writer(out, lineterminator="\n")
-        table.writerow(EXPORTED)
-        table.writerows(rows(db, folder))
+        last = [RUNGS] * _has_rungs(db, folder)
+        table.writerow([*EXPORTED, *last])
+        for row in rows(db, folder):
+            table.writerow([*row, *(json.dumps(_results(db, row[0])) for _ in last)])
 
 
 def write_json(folder: Path, out: IO[str]) -> None:
@@ -32,9 +37,10 @@ def write_json(folder: Path, out: IO[str]) -> None:
       UsageError: there is no search in the folder.
     """
     with reading(folder) as db:
-        before = "[\n"
+        before, has_rungs = "[\n", _has_rungs(db, folder)
         for row in rows(db, folder):
-            out.write(before + json.dumps(shown(row), ensure_ascii=False))
+            found = shown(row) | ({RUNGS: _results(db, row[0])} if has_rungs else {})
+            out.write(before + json.dumps(found, ensure_ascii=False))
             before = ",\n"
         out.write("[]\n" if before == "[\n" else "\n]\n")
 
@@ -46,3 +52,14 @@ def rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
         # as empty.
         columns = ", ".join(EXPORTED).replace("finished", "nullif(max(finished, 0), 0)")
         yield from db.execute(f"select {columns} from individuals order by id")
+
+
+def _has_rungs(db: sqlite3.Connection, folder: Path) -> bool:
+    with explained_errors(folder / FILE):
+        return db.execute("select 1 from rungs limit 1").fetchone() is not None
+
+
+def _results(db: sqlite3.Connection, id: object) -> list[dict[str, object]]:
+    """Returns the results of an individual on the rungs, in their order."""
+    query = f"select {', '.join(_RESULT)} from rungs where id = ? and finished > 0 order by finished"
+    return [dict(zip(_RESULT, row, strict=True)) for row in db.execute(query, (id,))]

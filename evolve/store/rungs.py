@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from evolve.errors import SearchError
 from evolve.records import Evaluation, Individual
-from evolve.store.rows import EVALUATION, INDIVIDUAL
+from evolve.store.rows import EVALUATION, INDIVIDUAL, TABLES
 
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from rungs)"
 _SET = ", ".join(f"{name} = ?" for name in EVALUATION.names)
@@ -111,6 +111,15 @@ class Rungs:
                 now = promoted(before, result, rung)
             latest[now.id] = now
             yield now
+
+    def stored(self, id: int, above: int, count: int) -> list[tuple[Any, ...]]:
+        """Returns the results of the individual `id`, and of the first `count` tasks with numbers greater than `above`.
+
+        The values are those of the database, in the order of `TABLES["rungs"]`.
+        """
+        select = f"select {', '.join(TABLES['rungs'])} from rungs where finished > 0"
+        own = self._execute(f"{select} and id = ? order by task", (id,))
+        return own + self._execute(f"{select} and id != ? and task > ? order by task limit ?", (id, above, count))
 
     @property
     def last(self) -> int:

@@ -18,7 +18,7 @@ from evolve.fitness import running
 from evolve.store.database import FILE, LOCK, explained_errors, prepare, reading
 from evolve.store.location import JOURNAL
 from evolve.store.migrations import SCHEMA
-from evolve.store.rows import COLUMNS
+from evolve.store.rows import TABLES
 from evolve.tab.searches import has_store
 
 _EVERY = 30.0  # seconds between two readings of a file at an address
@@ -140,7 +140,8 @@ class CopySource:
         self._begin(b"")
 
     def _begin(self, first: bytes) -> None:
-        self._first, self._size, self._names = first, 0, ""
+        self._first, self._size = first, 0
+        self._names: Mapping[str, str] = {}  # the columns of each table
         self._time, self._is_closed, self._until = 0.0, False, float("-inf")
         self._db = _database()
         prepare(self._db, Path(str(self._path)))
@@ -223,9 +224,10 @@ class CopySource:
         self._time, self._is_closed = float(line["time"]), "closed" in line
         if "columns" in line:
             self._names = _names(line, self._path)
-        for row in line.get("rows", ()):
-            marks = ", ".join("?" * len(row))
-            self._db.execute(f"insert or replace into individuals ({self._names}) values ({marks})", row)
+        for table, rows in (("individuals", line.get("rows", ())), ("rungs", line.get("rungs", ()))):
+            for row in rows:
+                marks = ", ".join("?" * len(row))
+                self._db.execute(f"insert or replace into {table} ({self._names[table]}) values ({marks})", row)
         for key, value in line.get("meta", {}).items():
             if value is None:
                 self._db.execute("delete from meta where key = ?", (key,))
@@ -243,15 +245,16 @@ def _database() -> sqlite3.Connection:
     return db
 
 
-def _names(line: Mapping[str, Any], path: Place) -> str:
-    """Returns the names of the columns of a file, which may lack those that are newer.
+def _names(line: Mapping[str, Any], path: Place) -> dict[str, str]:
+    """Returns the names of the columns of each table in a file, which may lack those that are newer.
 
     Raises:
       UsageError: a later version has written the file.
     """
-    if line["schema"] > SCHEMA or not set(line["columns"]) <= COLUMNS.keys():
+    found = {"individuals": line["columns"], "rungs": line.get("rung_columns", [])}
+    if line["schema"] > SCHEMA or not all(set(names) <= TABLES[table].keys() for table, names in found.items()):
         raise UsageError(
             f"{path} was written by a later version of this program (its schema is {line['schema']}, "
             f"this version's is {SCHEMA}); install that version here"
         )
-    return ", ".join(line["columns"])
+    return {table: ", ".join(names) for table, names in found.items()}

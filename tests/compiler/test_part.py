@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,20 @@ def test_a_training_in_parts_ends_as_an_unbroken_one(
     assert parts.accuracy == whole.accuracy and parts.metrics == whole.metrics
     assert [(one.loss, one.accuracy) for one in parts.history] == [(one.loss, one.accuracy) for one in whole.history]
     assert all(one.validation_accuracy is not None for one in parts.history), "each part ends with an evaluation"
+
+
+def test_in_float16_the_scale_of_the_loss_is_continued(digits: Dataset, tmp_path: Path) -> None:
+    training = replace(PLAIN, epochs=2, precision="float16")
+    once, parts = tmp_path / "once", tmp_path / "parts"
+    in_parts(digits, training, (2,), once)
+    in_parts(digits, training, (1, 2), parts)
+    expected, found = (Checkpoint.read(folder / "2.npz").values for folder in (once, parts))
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found[key], value, key)
+    steps = len(digits.train.labels) // training.batch_size
+    scale, since = float(expected["scale 0"]), int(expected["scale 1"])
+    assert (scale, since) == (2.0**15, 2 * steps), "the scale, and the number of steps since it changed"
 
 
 def vars_of(training: Training) -> dict[str, object]:

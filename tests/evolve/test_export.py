@@ -21,6 +21,7 @@ from evolve import Evaluation, Proposal, Store, main
 from evolve.records import failed
 from evolve.store.database import FILE
 from evolve.store.rows import EXPORTED
+from evolve.store.rungs import promoted
 from tests.evolve.test_main import environment, evolve
 
 
@@ -66,6 +67,25 @@ def test_both_parents_are_exported(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main.run(["export", f"--workdir={tmp_path}", "--csv"]) == 0
     (line,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert {name: json.loads(line[name]) for name in exported} == exported
+
+
+def test_the_results_of_all_rungs_are_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store(tmp_path) as store:
+        for id, fitness in ((1, 0.5), (2, 0.75)):
+            store.propose(Proposal(id, "g"), "f")
+            store.finish(id, Evaluation(fitness, seconds=2.0))
+            store.rungs.finish(store.rungs.start(id, 0), Evaluation(fitness, seconds=2.0), 0)
+        task, result = store.rungs.start(2, 1), Evaluation(0.875, seconds=6.0)
+        store.rungs.finish(task, result, 1)
+        store.promote(promoted(store.individual(2), result, 1))
+        store.rungs.start(1, 1)
+    assert main.run(["export", f"--workdir={tmp_path}", "--json"]) == 0
+    one, two = json.loads(capsys.readouterr().out)
+    assert [(row["rung"], row["fitness"], row["seconds"]) for row in two["rungs"]] == [(0, 0.75, 2.0), (1, 0.875, 6.0)]
+    assert (two["rung"], two["fitness"], len(one["rungs"])) == (1, 0.875, 1)
+    assert main.run(["export", f"--workdir={tmp_path}", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [json.loads(row["rungs"]) for row in rows] == [one["rungs"], two["rungs"]]
 
 
 def test_json_keeps_numbers_lists_and_missing_values(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from compiler import Epoch
 from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Proposal, Search, Serial, Store, Task
 from evolve.found import _FITTEST
+from evolve.observers.journal import Journal
 from evolve.records import failed
 from evolve.search.front import Front
 from evolve.search.rungs import Ladder
@@ -21,6 +22,7 @@ from evolve.store.history import standings
 from evolve.store.rungs import continued, promoted
 from evolve.tab.about import About
 from evolve.tab.individuals import Individuals
+from evolve.tab.source import source
 from tests.evolve import toy, virtual
 from tests.evolve.test_search import rows
 from tests.evolve.virtual import Killed, Virtual
@@ -342,6 +344,48 @@ def test_the_tab_shows_a_promotion_while_the_search_runs(tmp_path: Path) -> None
             again = Individuals(about)
             again.read(db)
             assert again.best is not None and (again.best.id, again.best.rung, again.best.fitness) == (1, 1, 0.7)
+
+
+def test_a_copy_of_the_search_has_the_results_of_all_rungs(tmp_path: Path) -> None:
+    def read(folder: Path) -> tuple[list[Any], ...]:
+        with source(folder).opened() as db:
+            return tuple(db.execute(f"select * from {name} order by 1").fetchall() for name in ("rungs", "individuals"))
+
+    away = tmp_path / "away"
+    away.mkdir()
+    with Store(tmp_path / "work") as store, Journal(away, store) as journal:
+        plan = Plan(40, 0, tmp_path / "log", rungs=EPOCHS, reduction=3)
+        observers: Any = [journal]
+        Search(plan, toy.evolution(), toy.ToySpace(), store, Serial(), evaluate, observers).run()
+    expected = read(tmp_path / "work")
+    assert len(expected[0]) > 40 and read(away) == expected
+    with Store(tmp_path / "work") as store, Journal(away, store):
+        pass
+    assert read(away) == expected, "a resumed search writes the copy again"
+
+
+def test_a_search_with_stopped_trainings_resumes_exactly_and_promotes_none_of_them(tmp_path: Path) -> None:
+    def stops(task: Task) -> Evaluation:
+        """Returns the toy's fitness with a training curve, which ends at the first epoch below the least accuracy."""
+        found, epochs = evaluate(task), []
+        for epoch in range(1, EPOCHS[task.rung] + 1):
+            epochs.append(Epoch(epoch, 1.0, found.fitness % 10 / 10 * epoch / EPOCHS[task.rung]))
+            if epochs[-1].accuracy < dict(task.least).get(epoch, 0.0):
+                break
+        return replace(found, history=tuple(epochs))
+
+    settings: Any = {"evaluated": stops, "individuals": 80, "stop": True}
+    run(tmp_path / "once", Virtual(1, virtual.any_time), **settings)
+    for results in (30, 25, 14):
+        with pytest.raises(Killed):
+            run(tmp_path / "again", Virtual(1, virtual.any_time, results), **settings)
+    run(tmp_path / "again", Virtual(1, virtual.any_time), **settings)
+    with Store(tmp_path / "once") as store:
+        stopped = {one.id for one in store.rungs.results() if len(one.history) < EPOCHS[one.rung]}
+        promoted_ids = {id for id, _ in store.rungs.promotions()}
+        assert len(stopped) >= 5 and not stopped & promoted_ids
+        assert store.best(1)[0].rung == 2
+    assert (rows(tmp_path / "again"), rungs(tmp_path / "again")) == (rows(tmp_path / "once"), rungs(tmp_path / "once"))
 
 
 def test_the_front_of_the_tab_is_that_of_the_search(tmp_path: Path) -> None:

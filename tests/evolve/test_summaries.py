@@ -103,6 +103,7 @@ def _new_best(
     summaries: Summaries, done: int = 1, id: int = 0, graph: str = GRAPH, history: tuple[Epoch, ...] = HISTORY
 ) -> None:
     best = _individual(done, id=id, graph=graph, history=history)
+    summaries.individual(best, Standing((), best), None)
     summaries.new_best(best, "cell normal(here) {}\n", (_png(40, 30), 40, 30))
 
 
@@ -237,6 +238,29 @@ def test_only_the_latest_bests_have_runs_in_tensorboard(tmp_path: Path) -> None:
         runs = sorted(int(path.name) for path in (tmp_path / "best").iterdir())
         assert runs == list(range(8, BEST_RUNS + 8)) and len(runs) + 1 <= 40
         assert len(_read(tmp_path / "search").Tensors("best/cells")) == BEST_RUNS + 7
+
+
+def test_each_result_of_a_promotion_has_a_step_of_its_own(tmp_path: Path) -> None:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
+        for done in (1, 2, 3):
+            summaries.individual(*_record(done, fitness=done / 8, rule="op"))
+        summaries.individual(*_record(2, fitness=0.75, rung=1, rule="op"))
+        summaries.individual(*_record(4, fitness=0.5, rule="op"))
+    run = _read(tmp_path / "search")
+    assert _points(run, "individual/accuracy") == [(1, 0.125), (2, 0.25), (3, 0.375), (4, 0.75), (5, 0.5)]
+    assert [step for step, _ in _points(run, "best/accuracy")] == [1, 2, 3, 4, 5]
+    assert _points(run, "rules/op/tried")[-1] == (5, 4), "a promotion is no new child"
+
+
+def test_the_run_of_a_promoted_best_has_each_epoch_once(tmp_path: Path) -> None:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
+        _new_best(summaries, done=8, id=8, history=HISTORY[:1])
+        for done in range(9, 9 + BEST_RUNS - 1):
+            _new_best(summaries, done=done, id=done)
+        _new_best(summaries, done=8, id=8)
+        _new_best(summaries, done=9 + BEST_RUNS, id=9 + BEST_RUNS)
+    assert _points(_read(tmp_path / "best" / "000008"), "training/loss") == [(1, 2.0), (2, 1.0)]
+    assert not (tmp_path / "best" / "000009").exists(), "of the runs, the one that was written longest ago is removed"
 
 
 def test_a_new_best_has_a_run_of_its_training(tmp_path: Path) -> None:
