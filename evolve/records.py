@@ -8,6 +8,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, get_type_hints
 
 from compiler.epochs import Epoch
+from compiler.graph.cost import Cost
 from dsl.rules.scene import Noise, Part
 
 G = TypeVar("G")
@@ -215,6 +216,7 @@ class Task:
     repeat: int = 0  # the number of the training of this individual, which is the number of its fold too
     earlier: tuple[Evaluation, ...] = ()  # the results of the repeats that were trained before this one
     least: tuple[tuple[int, float], ...] = ()  # the training accuracies by epoch below which the training is stopped
+    cost: Cost | None = None  # the cost of the network, if the driver has counted it; None: the worker counts it
 
 
 @dataclass(frozen=True)

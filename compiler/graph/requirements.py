@@ -11,6 +11,7 @@ from compiler.graph.cost import Cost, cost
 from dsl.errors import CellError
 from dsl.rules.paths import members
 from dsl.rules.scene import Scene
+from dsl.space.cache import Cache
 from dsl.space.evaluate import COMPARISONS, Value, number
 from dsl.space.genotype import Genotype, Space
 from dsl.space.stack import names
@@ -18,18 +19,29 @@ from dsl.text.unparse import condition as shown
 from dsl.tree import syntax as s
 
 
-def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
+def requirement(
+    space: Space, input_shape: Sequence[int], classes: int, costs: Cache[Cost] | None = None
+) -> Callable[[Genotype], str | None]:
     """Returns a function that returns why a genotype cannot be built or breaks a requirement, or None.
 
     The function keeps resolved cells and operations in a cache, since a child shares most of them with its parent.
+
+    Args:
+      space: the search space.
+      input_shape: `[height, width, channels]` of the images.
+      classes: the number of classes.
+      costs: receives the cost of each genotype that can be built.
     """
     cache = ResolveCache()
 
     def check(genotype: Genotype) -> str | None:
         try:
-            return broken(genotype, cost(genotype, input_shape, classes, cache))
+            found = cost(genotype, input_shape, classes, cache)
         except CompileError as error:
             return error.reason
+        if costs is not None:
+            costs.put(found, genotype)
+        return broken(genotype, found)
 
     return check
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from dsl.errors import CellError, Problem
@@ -18,6 +18,7 @@ from dsl.text.unparse import domain, expression, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
+TITLE = "<genotype>"  # the name of an individual's text in messages
 STEPS = "steps"  # the path of the steps that rules may change
 Genes = tuple[tuple[str, GeneValue], ...]  # the names of genes with their values
 T = TypeVar("T")
@@ -164,9 +165,9 @@ class Space:
         Raises:
           CellError: the text is wrong, has other cells or genes than the space, or lacks the network.
         """
-        file = parse(text, "<genotype>")
-        cells = {item.name: item for item in file.items if isinstance(item, s.Cell)}
-        declared = {item.name: item for item in file.items if isinstance(item, s.Gene)}
+        items = self._declarations(text)
+        cells = {item.name: item for item in items if isinstance(item, s.Cell)}
+        declared = {item.name: item for item in items if isinstance(item, s.Gene)}
         genes = {name: value_of(replace(self.genes.get(name, item), value=item.value), self.constants)
                  for name, item in declared.items()}  # fmt: skip
         if set(cells) != set(self.cell_names) or set(genes) != set(self.genes):
@@ -180,7 +181,7 @@ class Space:
         ordered = tuple(cells[name] for name in self.cell_names)
         network = self.network
         if self.evolves_network:
-            networks = [item for item in file.items if isinstance(item, s.Network)]
+            networks = [item for item in items if isinstance(item, s.Network)]
             if len(networks) != 1:
                 raise CellError(f"the individual has {len(networks)} networks, not one",
                                 hint="rules of its space change steps, so each individual has a network")  # fmt: skip
@@ -190,6 +191,26 @@ class Space:
         if problems:
             raise CellError.of(problems)
         return genotype
+
+    def _declarations(self, text: str) -> list[s.Declaration]:
+        """Returns the declarations of an individual's text. Those that an earlier text had too are not parsed again.
+
+        A child shares most cells with its parent, and `Genotype.text` writes a blank line between two declarations.
+        """
+        items: list[s.Declaration] = []
+        line = 0
+        try:
+            for part in text.split("\n\n"):
+                items += self._parsed(line, part)
+                line += part.count("\n") + 2
+        except CellError:
+            return [*parse(text, TITLE).items]  # The message names all mistakes of the whole text.
+        return items
+
+    @cached_property
+    def _parsed(self) -> Callable[[int, str], tuple[s.Declaration, ...]]:
+        """A function with a cache that parses a part of an individual's text, which follows the first lines."""
+        return lru_cache(1024)(lambda line, part: parse("\n" * line + part, TITLE).items)
 
     @cached_property
     def evolves_network(self) -> bool:

@@ -263,9 +263,9 @@ class Fitness(ABC):
 
     def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:
         # The size is computed before the measurement, so that an individual that fails in the measurement has a size.
-        cost = None
+        cost = task.cost
         try:
-            cost = cost_of(genotype, self.known.input_shape, self.known.classes)
+            cost = cost or cost_of(genotype, self.known.input_shape, self.known.classes)
             found = self.measure(genotype, task, cost)
         except DataError as error:
             raise UsageError(unrecorded(error)) from None

@@ -6,17 +6,21 @@ import random
 from collections.abc import Mapping, Sequence
 
 import dsl
+from compiler.graph.cost import Cost
 from compiler.graph.requirements import requirement
 from compiler.settings import GENES
 from dsl.identity.graphs import graphs
 from dsl.identity.marks import parts
 from dsl.rules.interpreter import Check
 from dsl.rules.sample import unfit
+from dsl.space.cache import Cache
 from dsl.space.genes import written
 from dsl.text.unparse import expression
 from evolve.algorithms import Child
 from evolve.errors import UsageError
 from evolve.predictor.features import Features, features
+
+CHECKED = 64  # the number of latest checked genotypes whose costs are kept until they are sent to a worker
 
 
 class CellSpace:
@@ -45,7 +49,8 @@ class CellSpace:
         """
         self._space = space
         self._sample_mutations = sample_mutations
-        self._unfit = unfit or requirement(space, input_shape, classes)
+        self._costs: Cache[Cost] = Cache(CHECKED)
+        self._unfit = unfit or requirement(space, input_shape, classes, self._costs)
         auxiliary = [section for section in space.network.sections if section.of is not None]
         read = map(space.genotype, starts)
         self._starts = [genotype for genotype in read if self._unfit(genotype) is None]
@@ -139,6 +144,10 @@ class CellSpace:
     def fingerprint(self, genotype: dsl.Genotype) -> str:
         """Returns a hash that is equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
+
+    def cost(self, genotype: dsl.Genotype) -> Cost | None:
+        """Returns the cost of a genotype if it is one of the latest that were checked; None if it is not known."""
+        return self._costs.get(genotype)
 
     def network(self, genotype: dsl.Genotype) -> tuple[str, str]:
         """Returns a key that is equal for genotypes that are the same network and train in the same way."""

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from typing import Generic, NamedTuple, Protocol
 
+from compiler.graph.cost import Cost
 from evolve.algorithms import Algorithm, generator
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task
 from evolve.search.front import Front
@@ -31,6 +32,9 @@ class Texts(Protocol[G]):
 
     def genes(self, genotype: G) -> str:
         """Returns the genes of a genotype as text. Equal networks with different genes are trained differently."""
+
+    def cost(self, genotype: G) -> Cost | None:
+        """Returns the cost of a genotype that was checked a moment ago; None if it is not known."""
 
 
 class Restored(Generic[G]):
@@ -186,6 +190,7 @@ class State(Generic[G]):
         proposal = job.proposal
         seed = training_seed(self._plan.seed, proposal.id)
         task = self.top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed, job.rung)
+        task = replace(task, cost=self._texts.cost(proposal.genotype))
         if self._plan.stop and self.ladder is not None:
             task = replace(task, least=self.ladder.least(job.rung))
         # A worker does not know the front, so it keeps the weights of every individual. They are removed later.

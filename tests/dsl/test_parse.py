@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 
@@ -21,6 +23,32 @@ def test_generated_genotypes_print_back(genotype: dsl.Genotype) -> None:
 @given(genotypes())
 def test_many_generated_genotypes_print_back(genotype: dsl.Genotype) -> None:
     assert genotype.space.genotype(genotype.text()) == genotype
+
+
+def test_individuals_share_the_cells_that_their_texts_share() -> None:
+    seed = dsl.load("nasnet.cell", {"N": 3, "F": 24})
+    child = dsl.mutate(seed, random.Random(0)).genotype
+    texts = seed.text(), child.text()
+    first, second = map(seed.space.genotype, texts)
+    assert (first, second) == (seed, child) and first != second
+    assert sum(one is other for one, other in zip(first.cells, second.cells, strict=True)) == 1
+    for text, read in zip(texts, (first, second), strict=True):
+        lines = {
+            item.name: item.position.line
+            for item in dsl.parse(text).items
+            if isinstance(item, s.Cell) and item.position
+        }
+        assert {cell.name: cell.position and cell.position.line for cell in read.cells} == lines
+
+
+def test_all_mistakes_of_an_individual_are_named_with_their_lines() -> None:
+    seed = dsl.load("nasnet.cell", {"N": 3, "F": 24})
+    wrong = seed.text().replace("return", "retrun")
+    with pytest.raises(dsl.CellError) as whole:
+        dsl.parse(wrong, "<genotype>")
+    with pytest.raises(dsl.CellError) as read:
+        seed.space.genotype(wrong)
+    assert str(read.value) == str(whole.value) and str(read.value).count("retrun") > 1
 
 
 @pytest.mark.parametrize(

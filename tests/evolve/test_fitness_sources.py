@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from compiler import CompileError, DataError, cost
+from compiler import CompileError, Cost, DataError, cost
 from evolve import Evaluation, Processes, SearchError, Task, UsageError
 from evolve.executors import call
 from evolve.fitness.asked import ASK, AskedFitness
@@ -135,6 +135,13 @@ def test_it_evaluates_in_a_worker_as_in_this_process(name: str, small_gin: Path,
     assert (found.params, found.mult_adds, found.depth) == (expected.params, expected.mult_adds, expected.depth)
     here = fitness.evaluate(task)
     assert here.fitness == pytest.approx(found.fitness, abs=0.1)
+
+
+def test_a_worker_does_not_count_a_cost_that_its_task_has(small_gin: Path, table: Path) -> None:
+    fitness = MADE["tests.evolve.made_up:separables"](small_gin, table)
+    given = Cost(params=3, mult_adds=4, depth=5, activations=6)
+    found = fitness.evaluate(Task(1, dsl.loads(fitness.space).text(), 0, 2.0, cost=given))
+    assert (found.params, found.mult_adds, found.depth) == (3, 4, 5)
 
 
 def test_individuals_of_another_program_are_not_evaluated(small_gin: Path, table: Path) -> None:

@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 
+import dsl
+from compiler import cost
 from evolve import (
     Algorithm,
+    CellSpace,
     Evaluation,
     Executor,
     Individual,
     Plan,
     Proposal,
+    RegularizedEvolution,
     Search,
     SearchError,
     Serial,
@@ -253,3 +257,19 @@ def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs_again(tm
         store.propose(Proposal(7, genotype, 2, forget=True), "f")
         search(store, 7, observers=[listed], make=tournament)
     assert listed.inheritable == {5: {1, 4, 5}, 6: {4, 5, 6}, 7: {4, 5, 6, 7}}
+
+
+def test_a_task_has_the_cost_that_the_check_of_its_network_has_counted(tmp_path: Path) -> None:
+    seed, shape = dsl.load("nasnet.cell", {"N": 1, "F": 8}), (8, 8, 1)
+    tasks: list[Task] = []
+
+    def evaluate(task: Task) -> Evaluation:
+        tasks.append(task)
+        return Evaluation(task.id / 20)
+
+    with Store(tmp_path) as store:
+        space = CellSpace(seed.space, shape, 10)
+        algorithm = RegularizedEvolution(space, 0, population_size=3, sample_size=2)
+        Search(Plan(12, 0, tmp_path / "log"), algorithm, space, store, Serial(), evaluate).run()
+    assert [task.cost for task in tasks] == [cost(space.read(task.genotype), shape, 10) for task in tasks]
+    assert space.cost(seed) is None, "a genotype that was not checked has no cost, so the worker counts it"

@@ -94,6 +94,9 @@ class ToySpace:
     def genes(self, genotype: Genotype) -> str:
         return ""
 
+    def cost(self, genotype: Genotype) -> None:
+        return None
+
 
 class CrossingSpace(ToySpace):
     """The toy with a uniform crossover, which makes half of the children that may have two parents."""
