@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from compiler.pictures import paints, pixels
 from compiler.pictures.paints import Tone
 from compiler.pictures.shapes import AROUND, DASH, HALO, SIGN, STROKE, Arrow, Box, Label, Point, in_order, printable
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
@@ -60,8 +64,12 @@ class Drawing:
         """
         if not scale > 0:
             raise ValueError(f"the scale of a picture is above 0, not {scale}")
+        return pixels.png(self.image(scale))
+
+    def image(self, scale: float) -> Image.Image:
+        """Returns the picture as an image, with `scale` pixels for each unit."""
         shapes = self.boxes, self.arrows, self.labels
-        return pixels.png((self.width, self.height), shapes, self.tone, scale)
+        return pixels.image((self.width, self.height), shapes, self.tone, scale)
 
 
 # --- SVG --------------------------------------------------------------------------------------------------

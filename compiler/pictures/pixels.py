@@ -14,26 +14,26 @@ from compiler.pictures.paints import Tone
 from compiler.pictures.shapes import AROUND, DASH, HALO, SIGN, STROKE, Arrow, Box, Label, Point, in_order, printable
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw
+    from PIL import Image, ImageDraw
 
 _MANY_PIXELS = 48_000_000
 
 
-def png(
+def image(
     size: tuple[int, int],
     shapes: tuple[Sequence[Box], Sequence[Arrow], Sequence[Label]],
     tone: Tone,
     scale: float,
-) -> bytes:
-    """Returns the bytes of a PNG file with `scale` pixels for each unit of the size and of the shapes."""
+) -> Image.Image:
+    """Returns an image with `scale` pixels for each unit of the size and of the shapes."""
     from PIL import Image, ImageDraw
 
     boxes, arrows, labels = shapes
     wide, high = (max(1, round(length * scale)) for length in size)
     # Pillow draws jagged lines, so the picture is drawn larger and then reduced.
     finer = 3 if wide * high * 9 <= _MANY_PIXELS else 2
-    image = Image.new("RGB", (wide * finer, high * finer), tone(paints.WHITE))
-    pen = _Pen(ImageDraw.Draw(image), scale * finer, tone)
+    drawn = Image.new("RGB", (wide * finer, high * finer), tone(paints.WHITE))
+    pen = _Pen(ImageDraw.Draw(drawn), scale * finer, tone)
     for arrow in (arrow for arrow in arrows if arrow.is_new):
         pen.way(arrow.polyline(), paints.HALO, HALO)
     for box in boxes:
@@ -45,8 +45,13 @@ def png(
         pen.box(box)
     for label in labels:
         pen.label(label)
+    return drawn.reduce(finer)
+
+
+def png(drawn: Image.Image) -> bytes:
+    """Returns the bytes of a PNG file with an image."""
     stream = io.BytesIO()
-    image.resize((wide, high), Image.Resampling.BOX).save(stream, "PNG")
+    drawn.save(stream, "PNG")
     return stream.getvalue()
 
 

@@ -45,7 +45,7 @@ class Board:
         if best is not None and best.id == individual.id:
             drawing = picture(genotype.cells, title(individual, self._objective), stacked=True)
             text = f"{_origin(individual)}\n{individual.genotype}"
-            self._summaries.new_best(individual, text, card.fit(drawing.png()))
+            self._summaries.new_best(individual, text, card.drawn(drawing))
 
     def close(self) -> None:
         """Closes the files."""

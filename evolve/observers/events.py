@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as layout_metadata
 from tensorboard.plugins.graph import keras_util
@@ -122,7 +124,8 @@ def remove_event_files(folder: Place) -> None:
 def scalar(tag: str, value: float, title: str, description: str) -> Value:
     """Returns a point of a curve."""
     metadata = scalar_metadata.create_summary_metadata(title, description)
-    tensor = make_tensor_proto(value, dtype=types_pb2.DT_FLOAT)
+    # This is what `make_tensor_proto` returns, which takes ten times as long. An individual has twenty values.
+    tensor = TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=TensorShapeProto(), float_val=[value])
     return Value(tag=tag, tensor=tensor, metadata=metadata)
 
 
