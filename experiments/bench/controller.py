@@ -1,31 +1,42 @@
-"""Measures the time of the driver for each individual: `python -m experiments.bench.controller [COUNT]`.
+"""Measures the time of the driver for each individual: `python -m experiments.bench.controller`.
 
 The driver calls `ask` and `tell`, and mutates, verifies and fingerprints genotypes of the NASNet space (population 100,
 tournament samples of 25). Fitnesses are made up. The first table is for the algorithm alone. The second table is for
 the search with its database, in the folder for temporary files. Each line is for a range of individuals, so that the
 lines show whether the search becomes slower. Rates are given for wall time and for the processor time of this process.
 On a shared machine, only rates for processor time can be compared.
+
+The last table is for the whole command `evolve` in the space of `amoeba.gin`, with its workers and its summaries: 1,500
+individuals, from the first proposal to the last stored result. `--only whole` measures this table alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
 import resource
+import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dsl
-from evolve import CellSpace, Individual, Plan, Search, Serial, Standing, Store, loaded
+from evolve import CellSpace, Individual, Plan, Search, Serial, Standing, Store, loaded, run
+from evolve.callbacks import Callback
 from experiments.bench.made_up import evaluate, evolution
-from experiments.bench.pace import numbers, pace
+from experiments.bench.pace import pace
 
 COUNT = 20_000
 STRETCH = 2_000
+WHOLE = 1_500  # individuals of the last table
+EXECUTORS = {
+    "serial": ["search.executor='serial'"],
+    "two processes": ["search.executor='processes'", "processes.workers=2"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,31 @@ def durable(count: int) -> list[Mark]:
     return marks.marks
 
 
+def whole(params: list[str]) -> tuple[float, float]:
+    """Returns the individuals a second, by wall time and by processor time of this process, of a whole search."""
+    made_up = [f"search.individuals={WHOLE}", "search.fitness='experiments.bench.made_up:fitness'"]
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        run("amoeba.gin", [*made_up, *params], Path(folder) / "search", callbacks=[clock], quiet=True)
+    first, last = clock.marks
+    return WHOLE / (last.wall - first.wall), WHOLE / (last.processor - first.processor)
+
+
+@dataclass
+class Clock(Callback):
+    """A callback that measures at the beginning and at the end of a search."""
+
+    marks: list[Mark] = field(default_factory=list)
+
+    def begin(self, folder: Path, settings: Mapping[str, str]) -> None:
+        """Measures before the first proposal."""
+        self.marks.append(mark())
+
+    def end(self, reason: str, best: Individual | None) -> None:
+        """Measures after the last result."""
+        self.marks.append(mark())
+
+
 class Language(CellSpace):
     """The search space without the compiler's check whether a child can be built."""
 
@@ -106,13 +142,22 @@ def _row(name: str, before: Mark, after: Mark, individuals: int) -> str:
     return f"  {name:<26} {wall:>16,.0f} {processor:>22,.0f} {grown:>21,.0f}"
 
 
-def main(count: int) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measures and prints the tables."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.bench.controller", description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=COUNT, help="individuals of the first two tables")
+    parser.add_argument("--only", choices=("whole",), help="measures the last table alone")
+    options = parser.parse_args(arguments)
     loaded.freeze()  # the command `evolve` does this too
-    for name, run in (("in memory", in_memory), ("durable", durable)):
-        print("\n".join(_lines(name, run(count))), flush=True)
+    for name, measure in (("in memory", in_memory), ("durable", durable)) if options.only is None else ():
+        print("\n".join(_lines(name, measure(options.count))), flush=True)
         print(f"  {pace()}", flush=True)
+    print(f"{'whole search':<28} {'a second (wall)':>16} {'a second (processor)':>22}")
+    for name, params in EXECUTORS.items():
+        wall, processor = whole(params)
+        print(f"  {name:<26} {wall:>16,.0f} {processor:>22,.0f}", flush=True)
+    print(f"  {pace()}", flush=True)
 
 
 if __name__ == "__main__":
-    main(*numbers(COUNT))
+    main(sys.argv[1:])
