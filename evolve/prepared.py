@@ -23,6 +23,7 @@ from evolve.fitness.initial import Initial
 from evolve.fitness.measuring import Measuring
 from evolve.objectives import Objective, chosen, direction_of
 from evolve.search.cell_space import CellSpace
+from evolve.search.listed_space import ListedSpace
 from evolve.search.plan import Plan
 from evolve.search.warm_start import starts
 from evolve.settings import CHANGEABLE, IDENTITY, LATENCY, SearchSettings
@@ -49,7 +50,10 @@ class Run:
     def space(self, input_shape: tuple[int, int, int], classes: int) -> CellSpace:
         """Returns the search space for images of this shape."""
         mutations = self.config.search.sample_mutations
-        return CellSpace(self.seed.space, input_shape, classes, mutations, starts=self.starts)
+        space, listed = self.seed.space, self.fitness.listed
+        if listed is None:
+            return CellSpace(space, input_shape, classes, mutations, starts=self.starts)
+        return ListedSpace(space, input_shape, classes, mutations, starts=self.starts, listed=listed)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """Returns, by name, the search space and the settings that identify this search."""

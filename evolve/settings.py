@@ -332,7 +332,7 @@ def _is_dictionary(value: object) -> bool:
 
 
 _COLUMN = Domain("the name of a column, or None", lambda value: isinstance(value, str | None))
-_OPERATIONS = Domain("{'skip': 'skip_connect'}", _is_dictionary, verb="write it as")
+_OPERATIONS = optional(Domain("{'skip': 'skip_connect'}", _is_dictionary, verb="write it as"))
 _SHAPE = Domain("(32, 32, 3): height, width, channels", _is_shape, verb="write it as")
 _METRICS = replace(names(["c10_test_acc_200"]), example=None)
 _FITNESS_COLUMNS = Domain(
@@ -351,9 +351,9 @@ class TableSettings:
     evaluation has the epochs from the rung below.
     """
 
-    path: Annotated[str, _text("the table's file", verb="bind it to"), "a .npz file, or a folder of official files"] = (
-        ""
-    )
+    path: Annotated[
+        str, _text("the table's file", verb="bind it to"), "a .npz, .csv or .json file, or a folder of official files"
+    ] = ""
     keys: Annotated[
         str, _text("the column of the keys, such as 'arch'", verb="bind it to"), "the column with the key of each cell"
     ] = "arch"
@@ -364,8 +364,10 @@ class TableSettings:
     ] = ""
     # The value may be a dict, and dicts cannot be hashed.
     operations: Annotated[
-        Mapping[str, str], _OPERATIONS, "the operations of the .cell file, each with its name in the table"
-    ] = field(default_factory=dict, hash=False)
+        Mapping[str, str] | None,
+        _OPERATIONS,
+        "the operations of the .cell file, each with its name in the table; None for fingerprints or texts as keys",
+    ] = field(default=None, hash=False)
     scale: Annotated[float, ABOVE_0, "factor between the column of the fitness and the fitness: 0.01 for percent"] = 1.0
     metrics: Annotated[
         tuple[str, ...], _METRICS, "columns whose values are stored with each individual, and printed for the best"

@@ -34,10 +34,11 @@ from evolve import CellSpace, Individual, SearchError, config
 from evolve.config import Config
 from evolve.executors.machine import cores
 from evolve.fitness import table_files
-from evolve.fitness.table import check_space, looked_up
+from evolve.fitness.table import check_space, loaded, looked_up
 from evolve.fitness.table_files import Row, Table
 from evolve.prepared import bred
 from evolve.records import WORST
+from evolve.search.listed_space import ListedSpace
 from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"
@@ -119,9 +120,9 @@ class Found:
     seconds: float
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs all searches, prints their table and returns the exit code."""
-    options = _options(arguments)
+def main(arguments: Sequence[str] | None = None, **defaults: object) -> int:
+    """Runs all searches, prints their table and returns the exit code. `defaults` are those of another benchmark."""
+    options = _options(arguments, defaults)
     try:
         methods = [_method(name) for name in options.methods]
         worlds = [_prepared(options, method) for method in methods]
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for world in worlds:
             world.config.algorithm_name()
     except (SearchError, CellError) as error:
-        print(f"nasbench201: {error}", file=sys.stderr)
+        print(f"{options.name}: {error}", file=sys.stderr)
         return 2
     if options.save:
         table_files.read(worlds[0].settings).save(options.save)
@@ -147,10 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.nasbench201", description=__doc__.split("\n\n")[1])
+def _options(arguments: Sequence[str] | None, defaults: Mapping[str, object]) -> argparse.Namespace:
+    name = defaults.get("name", "nasbench201")
+    parser = argparse.ArgumentParser(prog=f"python -m experiments.{name}", description=__doc__.split("\n\n")[1])
     names = [method.name for method in METHODS]
-    parser.add_argument("--table", required=True, help="the table: a .npz file, or a folder of official files")
+    parser.add_argument("--table", required=True, help="the table: a file, or a folder of official files")
     parser.add_argument("--gin_file", default=GIN)
     parser.add_argument("--gin_param", action="append", default=[], help="a setting of all searches; repeatable")
     parser.add_argument("--seeds", type=_count, default=300, help="number of searches for each method (300)")
@@ -160,6 +162,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--processes", type=_count, default=cores())
     parser.add_argument("--json", action="store_true", help="print the means at the whole budget as JSON")
     parser.add_argument("--save", type=Path, help="write the needed columns to this .npz file and run no search")
+    parser.set_defaults(**{"name": name, **defaults})
     return parser.parse_args(arguments)
 
 
@@ -231,7 +234,7 @@ def prepared(
     read = config.read([gin_file], [*own, *bindings], config.algorithm_names())
     settings: TableSettings = read.own
     seed, space, fingerprint = _space(read.seed_file(), tuple(read.search.params.items()), read.overlays(), settings)
-    found = table_files.load(settings)
+    found = loaded(settings, seed.space)
     return World(read, seed, settings, permuted(found) if is_permuted else found, space, fingerprint, queries)
 
 
@@ -243,7 +246,11 @@ def _space(
     seed = dsl.load(file, dict(params), overlays)
     # Many searches propose the same cells. The check whether a cell can be built is slow, so its results are kept.
     unfit = functools.cache(requirement(seed.space, settings.input_shape, settings.classes))
-    space = CellSpace(seed.space, settings.input_shape, settings.classes, unfit=unfit)
+    shape, classes = settings.input_shape, settings.classes
+    if settings.operations is not None:
+        space = CellSpace(seed.space, shape, classes, unfit=unfit)
+    else:
+        space = ListedSpace(seed.space, shape, classes, unfit=unfit, listed=loaded(settings, seed.space).rows)
     return seed, space, functools.cache(dsl.fingerprint)
 
 

@@ -203,6 +203,11 @@ class Fitness(ABC):
         """The simulated seconds after which the search ends; None: simulated seconds are not limited."""
         return None
 
+    @property
+    def listed(self) -> Collection[str] | None:
+        """The fingerprints of the networks that may be proposed; None: every network of the search space."""
+        return None
+
     def rows(self) -> list[tuple[str, str]]:
         """Returns further rows about the images for the header of the search, each a title and a text."""
         return []

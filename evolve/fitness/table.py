@@ -3,10 +3,14 @@
 The key of a row is made from the nodes and terms of a cell, such as `|op~0|+|op~0|op~1|+...`. A key has the operations
 of each node, under their names in the table, each with the number of the state that the operation reads. The inputs of
 the cell have the first numbers. NAS-Bench-201 (Dong & Yang 2020) writes cells in this form.
+
+Without the setting `table.operations` a key is a fingerprint or a genotype, so that any search space may have a table.
+A network that has several rows has the means of their numbers.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, replace
@@ -22,7 +26,7 @@ from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef, states
 from evolve.errors import UsageError
 from evolve.fitness import table_files
-from evolve.fitness.base import Fitness
+from evolve.fitness.base import Fitness, parsed
 from evolve.fitness.facts import Facts
 from evolve.fitness.table_files import Row, Table
 from evolve.objectives import MEASURES
@@ -30,6 +34,7 @@ from evolve.records import Evaluation, Task
 from evolve.settings import TableSettings
 
 _OPERATION = re.compile(r"[^|+~]+(?=~)")
+_FINGERPRINT = re.compile("[0-9a-f]{32}")
 
 
 class TableFitness(Fitness):
@@ -70,7 +75,12 @@ class TableFitness(Fitness):
         Raises:
           UsageError: the table cannot be used.
         """
-        return table_files.load(self.own)
+        return loaded(self.own, parsed(self.space))
+
+    @property
+    def listed(self) -> Collection[str] | None:
+        """The fingerprints in the table; None if its keys are cells."""
+        return self.table.rows if self.own.operations is None else None
 
     def identity(self) -> Mapping[str, object]:
         """Returns the settings of the table. The path is replaced by a digest of the contents of the table."""
@@ -122,7 +132,35 @@ class TableFitness(Fitness):
             )
 
 
-def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str]) -> Row:
+@functools.lru_cache(maxsize=1)
+def loaded(settings: TableSettings, space: dsl.Space) -> Table:
+    """Returns the table of a search space. Its keys are cells, or fingerprints without `table.operations`.
+
+    Raises:
+      UsageError: the table cannot be used, or one of its keys is neither a fingerprint nor a genotype of the space.
+    """
+    table = table_files.load(settings)
+    if settings.operations is not None:
+        return table
+    equal: dict[str, list[Row]] = {}
+    for number, (key, row) in enumerate(table.rows.items(), 1):
+        equal.setdefault(_fingerprint(key, number, table, space), []).append(row)
+    return replace(table, rows={fingerprint: Row.mean(rows) for fingerprint, rows in equal.items()})
+
+
+def _fingerprint(key: str, number: int, table: Table, space: dsl.Space) -> str:
+    if _FINGERPRINT.fullmatch(key):
+        return key
+    try:
+        return dsl.fingerprint(space.genotype(key))
+    except dsl.CellError as error:
+        raise UsageError(
+            f"the key {key.splitlines()[0]!r} in row {number} of {table.source} is neither a fingerprint nor a "
+            f"genotype of the search space, and table.operations is None, which is for such keys: {error}"
+        ) from None
+
+
+def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str] | None) -> Row:
     """Returns the row of a genotype.
 
     Raises:
@@ -130,16 +168,18 @@ def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str
     """
     wanted = genotype_key(genotype, operations)
     if wanted not in table.rows:
-        raise CompileError(f"the table {table.source} has no cell {wanted}")
+        raise CompileError(f"the table {table.source} has no {'cell' if operations else 'network'} {wanted}")
     return table.rows[wanted]
 
 
-def genotype_key(genotype: dsl.Genotype, operations: Mapping[str, str]) -> str:
-    """Returns the key of the cell of a genotype that the rules change.
+def genotype_key(genotype: dsl.Genotype, operations: Mapping[str, str] | None) -> str:
+    """Returns the key of the cell of a genotype that the rules change; its fingerprint without `operations`.
 
     Raises:
       CompileError: the cell has a form or an operation for which the table has no name.
     """
+    if operations is None:
+        return dsl.fingerprint(genotype)
     return key(genotype.cell(_cell_name(genotype.space)), operations)
 
 
@@ -182,6 +222,8 @@ def check_space(seed: dsl.Genotype, table: Table, settings: TableSettings) -> No
     Raises:
       UsageError: the table has the cells of another search space, or an operation has no name in the table.
     """
+    if settings.operations is None:
+        return
     known = sorted({name for key in table.rows for name in _OPERATION.findall(key)})
     for own, name in settings.operations.items():
         if name not in known:

@@ -1,20 +1,24 @@
 """Tables of trained cells: the key of each cell, its accuracies, and the seconds of its training.
 
-A table is a `.npz` file with a column of keys and columns of numbers of the same length. With the extra `[nasbench]`
-it may also be a folder of the official NATS-Bench files (Dong et al. 2021, topology space). Their columns are written
+A table is a `.npz` file with a column of keys and columns of numbers of the same length, a `.csv` file whose first line
+has the names of the columns, or a `.json` file with a list of objects, one a row. With the extra `[nasbench]` it may
+also be a folder of the official NATS-Bench files (Dong et al. 2021, topology space). Their columns are written
 `DATASET/EPOCHS/METRIC`, and their numbers are means over all trials.
 """
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
+import json
 import os
 import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -25,6 +29,7 @@ from evolve.errors import UsageError
 from evolve.settings import TableSettings
 
 Column = NDArray[np.float64]
+_TEXTS = (".csv", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,22 @@ class Row:
     seconds: float  # the seconds of training and validation, measured when the table was made
     rungs: tuple[float, ...] = ()  # the fitness of each rung; empty without rungs
     parts: tuple[float, float] = (0.0, 0.0)  # the seconds of one epoch, and of one validation
+
+    @classmethod
+    def mean(cls, rows: Sequence[Row]) -> Row:
+        """Returns the means of the numbers of rows."""
+        if len(rows) == 1:
+            return rows[0]
+        names = [name for name, _ in rows[0].metrics]
+        values = [fmean(found) for found in zip(*([value for _, value in row.metrics] for row in rows), strict=True)]
+        epoch, validation = (fmean(found) for found in zip(*(row.parts for row in rows), strict=True))
+        return cls(
+            fmean(row.fitness for row in rows),
+            tuple(zip(names, values, strict=True)),
+            fmean(row.seconds for row in rows),
+            tuple(fmean(found) for found in zip(*(row.rungs for row in rows), strict=True)),
+            (epoch, validation),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +127,11 @@ def read(settings: TableSettings) -> Raw:
     path = settings.path
     if not Path(path).exists():
         raise UsageError(
-            f"table.path is {path!r}: there is no such table; name a .npz file or a folder of official files"
+            f"table.path is {path!r}: there is no such table; name a .npz, .csv or .json file, or a folder of official "
+            "files"
         )
-    raw = _from_file(path, settings) if Path(path).suffix == ".npz" else _from_official(path, settings.column_names())
+    is_file = Path(path).suffix in (".npz", *_TEXTS)
+    raw = _from_file(path, settings) if is_file else _from_official(path, settings.column_names())
     twice = len(raw.keys) - len(set(raw.keys))
     if twice or not raw.keys:
         found = f"{twice} of its {len(raw.keys)} keys repeat an earlier key" if twice else "it has no cells"
@@ -124,21 +147,45 @@ def _digest(raw: Raw) -> str:
     return found.hexdigest()
 
 
-# --- a .npz file -----------------------------------------------------------------------------------------------
+# --- a file ----------------------------------------------------------------------------------------------------
 
 
 def _from_file(path: str, settings: TableSettings) -> Raw:
     try:
+        if Path(path).suffix in _TEXTS:
+            return _chosen(path, _columns(path, settings.keys), settings)
         # Pickled columns are refused, because reading them could run code.
         with np.load(path, allow_pickle=False) as file:
-            for setting, name in (("keys", settings.keys), *settings.columns()):
-                if name not in file.files:
-                    raise UsageError(_no_column(path, setting, name, file.files))
-            keys = _keys(path, settings.keys, file[settings.keys])
-            found = {name: _numbers(path, name, file[name], len(keys)) for name in settings.column_names()}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
+            return _chosen(path, file, settings)
+    except (OSError, ValueError, EOFError, csv.Error, zipfile.BadZipFile, zipfile.error) as error:
         raise UsageError(f"the table {path} cannot be read: {error}") from None
-    return Raw(path, keys, found)
+
+
+def _chosen(path: str, file: Mapping[str, NDArray[Any]], settings: TableSettings) -> Raw:
+    """Returns the columns that the settings name."""
+    for setting, name in (("keys", settings.keys), *settings.columns()):
+        if name not in file:
+            raise UsageError(_no_column(path, setting, name, [*file]))
+    keys = _keys(path, settings.keys, file[settings.keys])
+    return Raw(path, keys, {name: _numbers(path, name, file[name], len(keys)) for name in settings.column_names()})
+
+
+def _columns(path: str, keys: str) -> Mapping[str, NDArray[Any]]:
+    """Returns the columns of a .csv or .json file. A value that is missing is not a number."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = json.load(file) if path.endswith(".json") else [*csv.DictReader(file, strict=True)]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and None not in row for row in rows):
+        raise ValueError("it must have one row for each network, with a value for each column")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: _column([row.get(name) for row in rows], name == keys) for name in names}
+
+
+def _column(values: Sequence[object], is_text: bool) -> NDArray[Any]:
+    """Returns the values as numbers, or as texts if one of them is not a number."""
+    try:
+        return np.array([None if value == "" else value for value in values], str if is_text else np.float64)
+    except (TypeError, ValueError):
+        return np.array([str(value) for value in values])
 
 
 def _no_column(path: str, setting: str, name: str, allowed: Sequence[str]) -> str:

@@ -89,9 +89,13 @@ class CellSpace:
         """Returns a child as `mutate` does, without the check whether it can be built and meets all requirements."""
         return self._child(genotype, rng, None, mate, born)
 
-    @staticmethod
     def _child(
-        genotype: dsl.Genotype, rng: random.Random, check: Check | None, mate: dsl.Genotype | None, born: int | None
+        self,
+        genotype: dsl.Genotype,
+        rng: random.Random,
+        check: Check | None,
+        mate: dsl.Genotype | None,
+        born: int | None,
     ) -> Child[dsl.Genotype]:
         try:
             child = dsl.mutate(genotype, rng, check, mate=mate, born=born)

@@ -1,0 +1,260 @@
+"""Tables by networks: files whose keys are fingerprints or genotypes, searches among their networks, NAS-Bench-101."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import random
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dsl
+from evolve import UsageError, main
+from evolve.fitness.table import loaded, looked_up
+from evolve.fitness.table_files import Row
+from evolve.search.listed_space import ListedSpace
+from evolve.settings import TableSettings
+from evolve.store.database import FILE
+from experiments import nasbench101
+
+SPACE = "nasbench101.cell"
+SHAPE = ((32, 32, 3), 10)
+
+
+@pytest.fixture(scope="module")
+def seed() -> dsl.Genotype:
+    return dsl.load(SPACE, {"N": 1, "F": 12})
+
+
+@pytest.fixture(scope="module")
+def genotypes(seed: dsl.Genotype) -> list[dsl.Genotype]:
+    return [dsl.sample(seed.space, random.Random(number)) for number in range(300)]
+
+
+def settings(path: Path, **changed: object) -> TableSettings:
+    return TableSettings(**{"path": str(path), "keys": "key", "fitness": "high", **changed})  # type: ignore[arg-type]
+
+
+def written(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    """Writes rows as the kind of file that the name says."""
+    if path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+    elif path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            out = csv.DictWriter(file, [*rows[0]])
+            out.writeheader()
+            out.writerows(rows)
+    else:
+        np.savez(path, **{name: np.array([row[name] for row in rows]) for name in rows[0]})  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".json"])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_every_kind_of_file_gives_the_numbers_of_a_network(
+    suffix: str, is_text: bool, seed: dsl.Genotype, genotypes: list[dsl.Genotype], tmp_path: Path
+) -> None:
+    chosen = {dsl.fingerprint(one): one for one in genotypes[:9]}
+    rows = [
+        {"key": one.text() if is_text else network, "low": place / 8, "high": place / 4, "time": 3}
+        for place, (network, one) in enumerate(chosen.items())
+    ]
+    own = settings(written(tmp_path / f"made{suffix}", rows), fitness=("low", "high"), metrics=("low",), epochs=4)
+    table = loaded(own, seed.space)
+    for place, one in enumerate(chosen.values()):
+        expected = Row(place / 4, (("low", place / 8),), 0.0, (place / 8, place / 4))
+        assert looked_up(one, table, None) == expected
+
+
+def test_a_network_with_several_rows_has_their_means(seed: dsl.Genotype, tmp_path: Path) -> None:
+    other = seed.space.genotype(seed.text().replace("max_pool[3x3]", "conv_bn[1x1]"))
+    dead = next(
+        child
+        for number in range(300)
+        if (child := dsl.mutate(seed, random.Random(number)).genotype).text() != seed.text()
+        and dsl.fingerprint(child) == dsl.fingerprint(seed)
+    )
+    rows = [{"key": one.text(), "high": value} for one, value in ((seed, 0.2), (other, 0.9), (dead, 0.4))]
+    table = loaded(settings(written(tmp_path / "made.json", rows)), seed.space)
+    assert looked_up(seed, table, None).fitness == pytest.approx(0.3)
+    assert looked_up(other, table, None).fitness == 0.9 and len(table.rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "key,high\nnet,0.5\n", "the key 'net' in row 1 of"),
+        ("a.csv", "key,high\n" + 32 * "0" + ",good\n", "the column 'high' is an array of <U4"),
+        ("a.csv", "key,high\n" + 32 * "0" + ",1,2\n", "one row for each network, with a value for each column"),
+        ("a.csv", "key,hihg\n" + 32 * "0" + ",1\n", "did you mean 'hihg'"),
+        ("a.json", "{}", "one row for each network"),
+        ("a.json", "[", "cannot be read"),
+        ("a.json", "[]", "table.keys names the column 'key'"),
+        ("a.csv", "key,high\n" + 2 * (32 * "0" + ",1\n"), "1 of its 2 keys repeat an earlier key"),
+    ],
+)
+def test_files_that_are_not_tables_are_refused(
+    name: str, content: str, message: str, seed: dsl.Genotype, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(UsageError) as caught:
+        loaded(settings(path), seed.space)
+    assert message in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_only_listed_networks_are_proposed(seed: dsl.Genotype, genotypes: list[dsl.Genotype]) -> None:
+    listed = {dsl.fingerprint(one) for one in genotypes}
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=listed)
+    sampled = space.sample(random.Random(1))
+    assert dsl.fingerprint(sampled) in listed
+    rules = set[str]()
+    for number in range(30):
+        make = space.mutate if number % 2 else space.draft
+        child = make(genotypes[number], random.Random(number))
+        assert dsl.fingerprint(child.genotype) in listed
+        rules.add(child.rule)
+        assert all(reason == "the table has no such network" for _, reason in child.rejected)
+    assert {"edge", "edge, edge"} <= rules, "some children are reached by two mutations only"
+
+
+def test_a_table_of_another_space_is_refused(seed: dsl.Genotype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dsl.rules.sample.MAX_REDRAWS", 5)
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed={"0" * 32})
+    with pytest.raises(UsageError, match="no random genotype of the search space is in the table"):
+        space.sample(random.Random(1))
+    assert space.mutate(seed, random.Random(1)).rule == "none"
+
+
+def test_a_gene_that_no_fingerprint_has_is_refused() -> None:
+    space = dsl.load("mobilenet_space.cell").space
+    text = space.text() + "gene learning_rate = 0.1 in 0.001..1\nmutation rate { learning_rate = learning_rate * 2 }\n"
+    with pytest.raises(UsageError, match="do not depend on the gene learning_rate"):
+        ListedSpace(dsl.loads(text).space, *SHAPE, listed=())
+
+
+# --- NAS-Bench-101 ---------------------------------------------------------------------------------------------
+
+
+CHAIN = """cell net(x: each conv_bn[1x1]) width split {
+  a = skip(x) | conv_bn[3x3]
+  b = skip(a) | max_pool[3x3]
+  return concat(b) + skip(x)
+}
+"""
+EDGES = ({(0, 1), (1, 2), (2, 3), (0, 3)}, {(0, 1), (0, 2), (1, 3), (2, 3)}, {(0, 1), (0, 2), (1, 3), (2, 3)})
+
+
+def sample() -> dict[str, np.ndarray]:
+    """Returns the arrays of three cells. The first is a chain with a skip, and the others are isomorphic."""
+    adj = np.zeros((3, 7, 7), np.uint8)
+    for cell, edges in enumerate(EDGES):
+        for edge in edges:
+            adj[(cell, *edge)] = 1
+    operations = [[255, 0, 2, 255], [255, 0, 1, 255], [255, 1, 0, 255]]
+    return {
+        "adj": np.packbits(np.pad(adj.reshape(3, 49), ((0, 0), (0, 7))), axis=1),
+        "ops": np.array([[*one, 255, 255, 255] for one in operations], np.uint8),
+        "num_vertices": np.full(3, 4, np.uint8),
+        "op_names": np.array([b"conv3x3-bn-relu", b"conv1x1-bn-relu", b"maxpool3x3"]),
+        "epochs": np.array([4, 108]),
+        "val_acc": np.array([[0.5, 0.9], [0.4, 0.8], [0.6, 0.7]]),
+        "train_sec_108": np.array([108.0, 216.0, 432.0]),
+        "params": np.array([1, 2, 2]),
+    }  # fmt: skip
+
+
+def test_a_sample_becomes_a_table_by_fingerprints(tmp_path: Path) -> None:
+    found = nasbench101.table(sample())
+    seed = dsl.load(SPACE)
+    chain = dsl.fingerprint(seed.space.genotype(CHAIN + seed.text().partition("}\n")[2]))
+    networks, *columns = found.values()
+    rows = {network: values for network, *values in zip(networks.tolist(), *columns, strict=True)}
+    assert [*found] == ["fingerprint", "val_acc_4", "val_acc_108", "seconds_per_epoch", "params"]
+    assert rows.pop(chain) == [50, 90, 1, 1]
+    assert len(rows) == 2, "the output concatenates two states in two orders"
+    for values in rows.values():
+        assert values == pytest.approx([50, 75, 3, 2])
+
+
+TOY = """op c[kernel] = conv[kernel] | relu
+values ops = { c[1x1], c[3x3], max_pool[3x3], avg_pool[3x3] }
+cell net(x) {
+  a = c[1x1](x)
+  b = c[1x1](a)
+  d = c[1x1](b)
+  return d
+}
+network {
+  stem: conv[3x3, filters=4]
+  body: net[4]
+  head: global_avg_pool | dense[classes]
+}
+mutation op {
+  choose n in net.nodes, t in n.terms
+  t.op = any(other ops)
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Writes a table of a third of the cells of a small space, and a gin file; returns both paths."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "toy.cell").write_text(TOY)
+    seed, rng = dsl.load(str(folder / "toy.cell")), random.Random(0)
+    networks = [dsl.fingerprint(dsl.decide(seed.space, one, rng)) for one in itertools.product(range(4), repeat=3)]
+    np.savez(
+        folder / "toy.npz",
+        fingerprint=np.array(networks[::3]),
+        val_acc_108=np.arange(22) / 22,
+        seconds_per_epoch=np.ones(22),
+    )
+    gin = folder / "toy.gin"
+    gin.write_text(
+        f"include 'nasbench101.gin'\nsearch.seed_file = {str(folder / 'toy.cell')!r}\nsearch.params = {{}}\n"
+        "regularized_evolution.population_size = 4\nregularized_evolution.sample_size = 2\n"
+    )
+    return folder / "toy.npz", gin
+
+
+def test_a_search_stays_in_the_table(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    path, gin = toy
+    bindings = [f"--gin_param={one}" for one in (f"table.path={str(path)!r}", "search.individuals=15")]
+    assert main.run([f"--gin_file={gin}", *bindings, f"--workdir={tmp_path}"]) == 0
+    found = sqlite3.connect(tmp_path / FILE).execute("select status, rule, fingerprint, seconds from individuals")
+    statuses, rules, networks, seconds = zip(*found.fetchall(), strict=True)
+    assert {*statuses} == {"done"} and len({*networks}) == 15 and {*seconds} == {108.0}
+    assert "op, op" in rules
+
+
+def test_the_comparison_takes_a_table_by_fingerprints(
+    toy: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, gin = toy
+    names = ["random_search", "candidates P=50 S=15"]
+    arguments = ["--table", str(path), "--gin_file", str(gin), "--seeds", "2", "--processes", "1", "--queries", "14"]
+    assert nasbench101.main([*arguments, "--methods", *names, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [[*one] for one in found] == 2 * [["name", "val_acc_108", "cells"]]
+    assert [one["name"] for one in found] == names and found[1]["cells"] == 14
+
+
+@pytest.mark.parametrize(
+    ("is_there", "message"),
+    [(False, "No such file"), (True, "cannot be read as a sample of NAS-Bench-101: 'op_names'")],
+)
+def test_a_wrong_sample_gives_one_message_and_exit_code_2(
+    is_there: bool, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "wrong.npz"
+    if is_there:
+        np.savez(path, adj=np.zeros((3, 7), np.uint8))
+    assert nasbench101.main(["--table", str(path)]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and printed.err.startswith("nasbench101: ") and not printed.out
