@@ -54,6 +54,7 @@ _UP_TO_1 = _real("from 0 to 1", lambda value: 0 <= value <= 1)
 _KEPT = _real("above 0 and at most 1", lambda value: 0 < value <= 1)
 _COUNT = whole(1, MOST)
 _SOME_FLAG = Domain("True, False or None", lambda value: value is None or isinstance(value, bool))
+_FLAG_OR_AUTO = Domain("True, False or 'auto'", lambda value: value == "auto" or isinstance(value, bool), ("auto",))
 _CLASS_WEIGHTS = Domain(
     "'balanced' or None", lambda value: value in (None, "balanced"), ("balanced",), example="balanced"
 )
@@ -175,15 +176,15 @@ class Training:
     ] = True
     precision: Annotated[
         str,
-        one_of("float32", "bfloat16", "float16"),
+        one_of("float32", "bfloat16", "float16", "auto"),
         "the type in which layers compute; 'bfloat16' suits TPUs; 'float16' suits GPUs and scales the loss. Weights "
-        "and statistics stay float32",
+        "and statistics stay float32. With 'auto', a search takes bfloat16 if it measures that a GPU is faster with it",
     ] = "float32"
     jit_compile: Annotated[
-        bool,
-        FLAG,
+        bool | str,
+        _FLAG_OR_AUTO,
         "whether XLA compiles the cells of a network, each as one unit, for the steps of the training. The set-up of "
-        "a network then takes longer",
+        "a network then takes longer. With 'auto', a search does so if it measures that trainings on a GPU are faster",
     ] = False
     sync_batch_norm: Annotated[
         bool | None,

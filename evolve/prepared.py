@@ -17,10 +17,13 @@ from evolve.algorithms import settings as settings_of_algorithm
 from evolve.algorithms.base import Evolution
 from evolve.config import RECORDS, Config, algorithm_names
 from evolve.errors import UsageError
+from evolve.executors import machine
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.initial import Initial
 from evolve.fitness.measuring import Measuring
+from evolve.fitness.probe import gpus_of
+from evolve.fitness.sharing import Choice
 from evolve.objectives import Objective, chosen, direction_of
 from evolve.search.cell_space import CellSpace
 from evolve.search.listed_space import ListedSpace
@@ -41,11 +44,27 @@ class Run:
     folder: Path
     storage: Place  # where weights and summaries are kept: `search.storage`, or the work directory
     starts: tuple[str, ...] = ()  # the genotypes of the first individuals, which another search has found
+    found: tuple[tuple[str, str], ...] = ()  # rows of the header about what `'auto'` has decided
 
     def with_facts(self, facts: Facts) -> Run:
         """Returns this search with the facts of its images. The number of workers depends on the size of the images."""
         workers = self.config.executor.describe(facts.bytes)
         return replace(self, fitness=replace(self.fitness, facts=facts), workers=workers)
+
+    def with_choice(self, choice: Choice, warning: str) -> Run:
+        """Returns this search with what `'auto'` has decided, and with a warning for the header, which may be empty."""
+        executor, gpu = self.config.executor, ""
+        if isinstance(executor, machine.WorkerSettings) and executor.finds_share and gpus_of(executor):
+            executor = replace(executor, gpus_per_worker=choice.share)
+            gpu = choice.gpu if choice.share else ""
+        training = replace(self.fitness.training, precision=choice.precision, jit_compile=choice.jit_compile)
+        return replace(
+            self,
+            config=replace(self.config, executor=executor),
+            fitness=replace(self.fitness, training=training, gpu=gpu),
+            workers=executor.describe(self.fitness.known.bytes),
+            found=(*choice.found.items(), *([("warning", warning)] if warning else [])),
+        )
 
     def space(self, input_shape: tuple[int, int, int], classes: int) -> CellSpace:
         """Returns the search space for images of this shape."""

@@ -29,9 +29,11 @@ from evolve.callbacks import Callback
 from evolve.config import Config
 from evolve.errors import KEPT, UsageError
 from evolve.executors import Executor, Site, call
-from evolve.fitness import running
+from evolve.fitness import probe, running
 from evolve.fitness.asked import ASK
 from evolve.fitness.facts import FOLDER, Facts
+from evolve.fitness.sharing import Choice
+from evolve.fitness.training import TrainingFitness
 from evolve.observers import announce, board, progress
 from evolve.observers.front import PICTURE, Found
 from evolve.observers.journal import Journal
@@ -46,6 +48,9 @@ from evolve.search.plan import Tally
 from evolve.search.state import is_finished
 from evolve.store import location
 from evolve.store.store import TESTED, Store
+
+# The note in the store about what the settings with the value `'auto'` have become.
+CHOICE = "auto"
 
 
 def run(
@@ -90,7 +95,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool, callback
         facts = _facts(prepared, store, console)
         store.sign(identity, prepared.settings())
         note(prepared, store, facts)
-        prepared = prepared.with_facts(facts)
+        prepared = _with_choice(prepared.with_facts(facts), store)
         executor = _executor(prepared, facts)
         try:
             if prepared.fitness.measuring and not _is_complete(prepared, store):
@@ -178,6 +183,19 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
             return fitness.find_facts(known, reading.show)
     with closing(_executor(prepared)) as executor:
         return call(executor, fitness.find_facts, known, retries=prepared.plan.retries)
+
+
+def _with_choice(prepared: Run, store: Store) -> Run:
+    """Returns the search with what `'auto'` decides. It is decided when the search begins, and kept in the store."""
+    if not isinstance(prepared.fitness, TrainingFitness) or _is_complete(prepared, store):
+        return prepared
+    text = store.noted(CHOICE)
+    noted = None if text is None else Choice.read(text)
+    found = probe.chosen(prepared.fitness, prepared.config.executor, prepared.seed.text(), noted)
+    if found is not None:
+        store.note(CHOICE, found.text())
+    choice = found or noted
+    return prepared if choice is None else prepared.with_choice(choice, probe.moved(prepared.config.executor, noted))
 
 
 def _is_complete(prepared: Run, store: Store) -> bool:

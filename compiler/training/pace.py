@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from compiler.batches.pipeline import Feed, feed, naming_faults
 from compiler.epochs import Pace
+from compiler.errors import CompileError
 from compiler.graph.resolve import resolve
 from compiler.images.data import Dataset
 from compiler.images.streams import Stream
@@ -39,7 +40,7 @@ def pace(
 
     Raises:
       MemoryError: the GPU has not enough memory.
-      CompileError, DataError: the network cannot be trained on these images.
+      CompileError, DataError: the network cannot be trained on these images or this device.
     """
     start = time.perf_counter()
     data = feed(images)
@@ -55,6 +56,8 @@ def pace(
             return Pace(setup, _seconds_of_step(trainer, seconds), _memory(), device())
     except tf.errors.ResourceExhaustedError as error:
         raise MemoryError(error.message.partition("\n")[0]) from None
+    except tf.errors.OpError as error:
+        raise CompileError(error.message.partition("\n")[0]) from None
 
 
 def _seconds_of_step(trainer: Trainer, seconds: float) -> float:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from compiler.batches.pipeline import Feed
 from compiler.epochs import Epoch
-from compiler.errors import CompileError, Diverged
+from compiler.errors import CompileError, Diverged, pasted
 from compiler.graph.structure import Graph
 from compiler.images import fit
 from compiler.layers.execute import Noise
@@ -44,13 +44,14 @@ class Trainer:
     def __init__(self, graph: Graph, feed: Feed, training: Training, strategy: Strategy, seed: int) -> None:
         self.graph, self._feed, self._training, self.strategy, self._seed = graph, feed, training, strategy, seed
         self._replicas = strategy.num_replicas_in_sync
+        _check_decided(training)
         _check_batch(training, feed, self._replicas)
         self._class_weights = fit.class_weights(training, feed.name, feed.class_counts())
         self.steps_per_epoch = feed.count("train") // training.batch_size
         self.step = 0
         self.predicted: Predicted | None = None  # the predictions of the latest evaluation
         with strategy.scope():
-            self.layers = build_layers(graph, seed, _TYPES[training.precision], training.jit_compile)
+            self.layers = build_layers(graph, seed, _TYPES[training.precision], training.jit_compile is True)
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
             self.optimizer = make_optimizer(training, self.steps_per_epoch)
             # If the optimizer's variables were created during tracing, TensorFlow would trace twice.
@@ -377,6 +378,15 @@ def _right(logits: Tensor, labels: Tensor, weights: Tensor | float = 1.0) -> Ten
     """Returns the sum of the weights of correctly classified images."""
     right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
     return tf.reduce_sum(tf.cast(right, tf.float32) * weights)
+
+
+def _check_decided(training: Training) -> None:
+    for name, value in (("precision", "float32"), ("jit_compile", False)):
+        if getattr(training, name) == "auto":
+            raise CompileError(
+                f"training.{name} is 'auto', which only a search decides, when it begins: "
+                f"{pasted(f'training.{name}', value)}"
+            )
 
 
 def _check_batch(training: Training, feed: Feed, replicas: int) -> None:

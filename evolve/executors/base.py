@@ -29,6 +29,9 @@ class Executor(Protocol):
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queues a function for a worker, and returns the future of this task. A lost worker is replaced.
 
+        A worker is also replaced after a result whose attribute `is_retryable` is True. It ran out of memory, and its
+        end gives the memory back.
+
         The function, its arguments and its result must be objects that can be pickled. The future has the result or the
         exception of the function. If there is neither, it has a WorkerLost (the worker was lost), a TimedOut (the task
         took more than `timeout` seconds), or a SearchError (no worker can be started).

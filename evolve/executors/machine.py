@@ -22,9 +22,10 @@ def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and is_number(value) and (0 <= value <= 1 or (value > 1 and value % 1 == 0))
 
 
+AUTO = "auto"
 _SHARE = Domain(
-    "None, a whole number, or a share such as 0.5",
-    lambda value: value is None or _is_share(value),
+    "'auto', None, a whole number, or a share such as 0.5",
+    lambda value: value in (None, AUTO) or _is_share(value),
     verb="it may be",
     example=0.5,
 )
@@ -43,10 +44,21 @@ class WorkerSettings:
         int, whole(1), "individuals after which a worker process is replaced, which bounds its memory"
     ] = 200
     gpus_per_worker: Annotated[
-        float | None,
+        float | str | None,
         _SHARE,
-        "number of GPUs of each worker, or its share of one GPU; None gives one GPU to each worker, 0 gives none",
-    ] = None
+        "number of GPUs of each worker, or its share of one GPU; None gives one GPU to each worker, 0 gives none; "
+        "'auto' measures how many workers share a GPU best, where a GPU is found and the number of workers is None",
+    ] = AUTO
+
+    @property
+    def share(self) -> float | None:
+        """The number of GPUs of each worker, or its share of one; None gives one GPU to each worker."""
+        return None if isinstance(self.gpus_per_worker, str) else self.gpus_per_worker
+
+    @property
+    def finds_share(self) -> bool:
+        """Whether the number of workers that share a GPU is to be measured."""
+        return self.gpus_per_worker == AUTO and self.workers is None
 
 
 def threads(count: int = 1) -> dict[str, str]:
@@ -71,7 +83,7 @@ def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: 
     Raises:
       UsageError: the settings ask for more workers than memory or GPUs allow.
     """
-    wanted, share = settings.workers, settings.gpus_per_worker
+    wanted, share = settings.workers, settings.share
     free = max(0, available_memory() - held)
     fit = int(max(1, free // WORKER_BYTES))
     served = _served(scope, gpus, share)
@@ -153,6 +165,27 @@ def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()  # nvidia-smi fails if the driver of the GPUs does not answer, and then no GPU can be used
     return tuple(listed_gpus.stdout.split())
+
+
+def gpu_kind(gpus: Sequence[str]) -> str:
+    """Returns the name of the kind of the first GPU; empty without a GPU."""
+    return (_asked(gpus[0], "name") or "a GPU of unknown kind") if gpus else ""
+
+
+def gpu_memory(gpus: Sequence[str]) -> int:
+    """Returns the bytes of memory of the first GPU; 0 if the number is not known."""
+    mebibytes = _asked(gpus[0], "memory.total") if gpus else ""
+    return int(mebibytes) * 2**20 if mebibytes.isdigit() else 0
+
+
+def _asked(gpu: str, field: str) -> str:
+    """Returns what nvidia-smi answers about a GPU; empty if it does not answer."""
+    command = ["nvidia-smi", f"--id={gpu}", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
 
 
 def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Mapping[str, str], ...]:

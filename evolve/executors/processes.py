@@ -120,7 +120,7 @@ class ProcessesSettings(machine.WorkerSettings):
         """Returns an executor with the workers of the settings. For a single task it has one worker, without a GPU."""
         gpus = machine.gpus(os.environ)
         workers = 1 if site.has_one_task else machine.count("processes", self, gpus, site.held)
-        environments = machine.devices(gpus, 0 if site.has_one_task else self.gpus_per_worker, workers)
+        environments = machine.devices(gpus, 0 if site.has_one_task else self.share, workers)
         return Processes(workers, self.worker_tasks, self.log(site.folder), environments)
 
 
@@ -188,8 +188,8 @@ class Processes:
         with self._lock:
             if self._closed:  # `close` has ended the task, so the worker gets no further task
                 return
-            if lost:
-                slot.drop()
+            if lost or (error is None and getattr(inner.result(), "is_retryable", False)):
+                slot.drop()  # a worker that ran out of memory gives its memory back by its end
             if isinstance(error, BrokenProcessPool) and task.starts < STARTS:
                 # The process was lost before it took the task, so the task is not at fault.
                 self._queue.appendleft(task)

@@ -291,7 +291,8 @@ class RayCluster:
             return  # the task took longer than its timeout, and `_end_late` has set the error of its future
         error = ended.exception()
         is_lost = isinstance(error, _LOST)
-        if is_lost or worker.tasks >= self._tasks:
+        is_full = error is None and getattr(ended.result(), "is_retryable", False)
+        if is_lost or is_full or worker.tasks >= self._tasks:
             self._drop(worker)
         self._send_queued()  # the worker gets its next task before the future ends
         if error is None:

@@ -50,6 +50,11 @@ class RaySettings(machine.WorkerSettings):
     def __post_init__(self) -> None:
         check("ray", self, UsageError)
 
+    @property
+    def finds_share(self) -> bool:
+        """Whether the number of workers that share a GPU is to be measured, which is done on this machine only."""
+        return not self.address and super().finds_share
+
     def describe(self, held: int = 0) -> str:
         """Returns the number of workers, and the address of the cluster."""
         workers = self._workers(held) or "as many as there is room for"
@@ -67,7 +72,7 @@ class RaySettings(machine.WorkerSettings):
             raise UsageError(
                 f"search.executor is 'ray', which needs a package ({error}): pip install 'amoeba-evolve[cluster]'"
             ) from None
-        need = Need(self.worker_cpus, self.gpus_per_worker, self.worker_resources)
+        need = Need(self.worker_cpus, self.share, self.worker_resources)
         workers = 1 if site.has_one_task else self._workers(site.held)
         return RayCluster(self.address, self.worker_tasks, workers, need)
 

@@ -52,6 +52,7 @@ class Fitness(ABC):
       measuring: the measures of exported networks.
       repeats: the number of evaluations of each individual.
       rungs: the epochs after which trainings are compared; empty if trainings are not interrupted.
+      gpu: the kind of the GPU on which workers train; empty for the CPU.
       facts: the facts of the images; None before they are found.
       version: the version of the driver.
     """
@@ -69,6 +70,7 @@ class Fitness(ABC):
     measuring: Measuring = field(default_factory=Measuring)
     rungs: tuple[int, ...] = ()
     repeats: int = 1
+    gpu: str = ""
     facts: Facts | None = None
     version: str = field(default_factory=version)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler.epochs import Epoch
+from compiler.epochs import Epoch, Pace
 from compiler.errors import CompileError, DataError, Diverged, pasted
 from compiler.filesystem import Place
 from compiler.graph.cost import Cost
@@ -19,12 +19,13 @@ from compiler.graph.resolve import resolve
 from compiler.images import fit
 from compiler.images.inventory import Progress
 from compiler.images.kept import Kept
-from compiler.settings import DatasetSettings
+from compiler.settings import DatasetSettings, Training
 from compiler.training.metrics import RECALL
 from compiler.training.part import Checkpoint, Part
 from dsl.wording import plural
 from evolve import loaded
 from evolve.errors import KEPT, UsageError
+from evolve.executors.together import Meeting
 from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
@@ -122,6 +123,7 @@ class TrainingFitness(ImagesFitness):
         from compiler.training import candidate
 
         self._check_folder()
+        self._check_gpu()
         feed = self._feed(task.repeat)
         part, lost = self._part(task)
         begun = 0 if part is None or part.start is None else len(part.start.history)
@@ -216,6 +218,35 @@ class TrainingFitness(ImagesFitness):
             return self._measures(genotype, step_layers(model))
         except CompileError as error:
             raise UsageError(f"the seed of the search cannot be measured: {error}") from None
+
+    def pace(self, meeting: Meeting, number: int, seed: str, training: Training, seconds: float) -> Pace:
+        """Returns the pace of a training of the seed, which begins its measured steps with those of other workers.
+
+        Args:
+          meeting: where the workers wait for each other after their set-up.
+          number: the number of this worker.
+          seed: the text of the seed.
+          training: the settings of the training.
+          seconds: the time in which steps are measured.
+        """
+        from compiler.training.pace import pace
+
+        _warm()
+        genotype = parsed(self.space).genotype(seed)
+        settings = training.with_genes(dict(genotype.genes))
+        return pace(genotype, self._feed(), settings, seconds, functools.partial(meeting.wait, number))
+
+    def _check_gpu(self) -> None:
+        """Checks that TensorFlow has the GPU of the search. Without it, this worker would train on the CPU.
+
+        Raises:
+          UsageError: the GPU is lost.
+        """
+        import tensorflow as tf
+
+        if self.gpu and not tf.config.list_physical_devices("GPU"):
+            reason = f"a worker on {socket.gethostname()} finds no GPU, and the search trains on {self.gpu}"
+            raise UsageError(unrecorded(f"{reason}: nvidia-smi shows whether the GPU answers"))
 
     def _measures(self, genotype: dsl.Genotype, layers: Any) -> Metrics:
         """Returns the metrics of the exported network; none if the search has no such metric.

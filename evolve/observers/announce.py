@@ -31,6 +31,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
         *([("rungs", _rungs(settings.rungs, settings.reduction))] if settings.rungs else []),
         ("workers", prepared.workers),
+        *prepared.found,
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),

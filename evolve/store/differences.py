@@ -43,11 +43,14 @@ ADDED = (
     Added("training.jit_compile", "0.10.0", "False"),
     Added("search.initial_weights", "0.10.0", ""),
 )
+# Settings whose default was None before version 0.10.0, and is 'auto' since. They change no result.
+_AUTO = ("processes.gpus_per_worker", "ray.gpus_per_worker")
 
 
 def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     """Returns a line for each setting that differs. A setting that the store lacks counts with its value in `ADDED`."""
     stored = {one.name: one.value for one in ADDED if one.name in wanted} | dict(found)
+    stored |= {name: "auto" for name in _AUTO if (stored.get(name), wanted.get(name)) == ("None", "auto")}
     keys = [key for key in {**wanted, **stored} if wanted.get(key, "") != stored.get(key, "")]
     return [_difference(key, stored.get(key, ""), wanted.get(key, "")) for key in keys]
 

@@ -135,6 +135,15 @@ def test_gradients_are_clipped_together(digits: Feed) -> None:
     assert steps[1e-3] == pytest.approx(1e-3, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("training", "flag"),
+    [(Training(precision="auto"), "precision='float32'"), (Training(jit_compile="auto"), "jit_compile=False")],
+)
+def test_only_a_search_decides_what_is_auto(digits: Feed, training: Training, flag: str) -> None:
+    with pytest.raises(compiler.CompileError, match=rf"'auto', which only a search decides, .*\"training.{flag}\""):
+        trainer(digits, training)
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_other_precisions_learn_with_float32_weights(digits: Feed, precision: str) -> None:
     made = trainer(digits, replace(PLAIN, precision=precision))

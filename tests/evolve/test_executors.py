@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -192,6 +194,24 @@ def test_a_call_is_made_again_where_its_worker_is_lost(processes: Processes, tmp
     assert call(processes, loses_worker_at_first, tmp_path / "two", 2, retries=2) == 3
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A result, with the process that made it."""
+
+    process: int
+    is_retryable: bool
+
+
+def ended(is_retryable: bool) -> Ended:
+    return Ended(os.getpid(), is_retryable)
+
+
+def test_a_worker_that_ran_out_of_memory_is_replaced(tmp_path: Path) -> None:
+    with closing(Processes(1, 9, tmp_path / "log")) as executor:
+        found = [call(executor, ended, is_retryable) for is_retryable in (False, True, False)]
+    assert found[0].process == found[1].process != found[2].process
+
+
 def test_a_lost_worker_is_reported_with_its_cause(processes: Processes) -> None:
     with pytest.raises(WorkerLost, match="signal 9, perhaps out of memory"):
         call(processes, die, signal.SIGKILL)
@@ -245,6 +265,8 @@ def test_each_worker_has_its_own_environment(tmp_path: Path) -> None:
 
 DRIVER = """
 import multiprocessing, sys, time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from evolve.executors import Processes
 if __name__ == "__main__":

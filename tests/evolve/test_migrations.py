@@ -27,7 +27,7 @@ from evolve.prepared import prepare
 from evolve.records import columns
 from evolve.store import migrations
 from evolve.store.database import FILE, WRITE_AHEAD
-from evolve.store.differences import ADDED
+from evolve.store.differences import ADDED, differences
 from evolve.store.rows import EXPORTED, TABLES
 from tests.evolve.test_export import read_only, unprivileged
 from tests.evolve.test_main import environment
@@ -245,6 +245,13 @@ def settings_of_now(work: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
     prepared = prepare(config, work)
     algorithm = config.algorithm(CellSpace(prepared.seed.space, (8, 8, 1), 10))
     return prepared.identity(algorithm), prepared.settings()
+
+
+def test_a_default_that_changes_no_result_is_no_difference() -> None:
+    name = "processes.gpus_per_worker"
+    assert differences({name: "None"}, {name: "auto"}) == []
+    assert differences({name: "0.5"}, {name: "auto"}) == [f"  {name}: there 0.5, now auto"]
+    assert differences({name: "auto"}, {name: "None"}) == [f"  {name}: there auto, now None"]
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -1,0 +1,107 @@
+"""Measures the seed network on the first GPU before a search begins, for the settings that are `'auto'`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from compiler.epochs import Pace
+from evolve.executors import ExecutorSettings, Processes, machine
+from evolve.executors.together import Meeting, together
+from evolve.fitness.sharing import SHARE, Asked, Choice, decided, without_gpu
+from evolve.fitness.training import TrainingFitness
+
+SECONDS = 3.0  # in which the steps of each number of workers are measured
+LIMIT = 120.0  # seconds of a measurement with the start of its processes, after which it is ended
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The measurement of the seed of a search on one GPU.
+
+    Attributes:
+      fitness: the source of fitness.
+      seed: the text of the seed.
+      gpu: the name of the GPU for CUDA_VISIBLE_DEVICES.
+    """
+
+    fitness: TrainingFitness
+    seed: str
+    gpu: str
+
+    def measure(self, workers: int, precision: str, jit_compile: bool) -> list[Pace]:
+        """Returns the paces of workers that train at the same time.
+
+        Raises:
+          MemoryError: the GPU has not enough memory.
+          CompileError, WorkerLost: the network cannot be trained, or not within LIMIT seconds.
+          UsageError: the images cannot be read.
+        """
+        training = replace(self.fitness.training, precision=precision, jit_compile=jit_compile)
+        environments = machine.devices((self.gpu,), 1 / workers, workers)
+        with tempfile.TemporaryDirectory() as name:
+            meeting = Meeting(Path(name), workers)
+            log = self.fitness.folder / "workers.log"
+            with closing(Processes(workers, 1, log, environments)) as executor:
+                return together(executor, meeting, self.fitness.pace, self.seed, training, SECONDS, limit=LIMIT)
+
+
+def asked(fitness: TrainingFitness, executor: ExecutorSettings, gpus: tuple[str, ...]) -> Asked:
+    """Returns what is to be decided before a search begins."""
+    shares = isinstance(executor, machine.WorkerSettings) and executor.finds_share
+    training, images = fitness.training, fitness.known.images
+    room = min(machine.cores(), max(1, (machine.available_memory() - fitness.known.bytes) // machine.WORKER_BYTES))
+    return Asked(
+        share=bool(gpus) and shares,
+        precision=training.precision,
+        jit_compile=training.jit_compile,
+        workers=int(max(1, room // max(1, len(gpus)))),
+        steps=images // training.batch_size * training.epochs,
+        memory=machine.gpu_memory(gpus),
+    )
+
+
+def chosen(fitness: TrainingFitness, executor: ExecutorSettings, seed: str, noted: Choice | None) -> Choice | None:
+    """Returns what `'auto'` decides now; None if there is nothing to decide, or if it was decided before.
+
+    On another kind of GPU, only the number of workers is found anew. It has no effect on results.
+
+    Args:
+      fitness: the source of fitness.
+      executor: the settings of the executor.
+      seed: the text of the seed.
+      noted: the choice with which the search began; None for a new search.
+
+    Raises:
+      UsageError: the GPU has no memory for the seed network.
+    """
+    gpus = gpus_of(executor)
+    wanted = asked(fitness, executor, gpus)
+    if not wanted.anything:
+        return None
+    kind = machine.gpu_kind(gpus)
+    if noted is None:
+        return decided(wanted, kind, Probe(fitness, seed, gpus[0]).measure) if gpus else without_gpu(wanted)
+    if not wanted.share or (noted.gpu == kind and SHARE in noted.found):
+        return None
+    kept = replace(wanted, precision=noted.precision, jit_compile=noted.jit_compile)
+    found = decided(kept, kind, Probe(fitness, seed, gpus[0]).measure)
+    return replace(found, found={**noted.found, **found.found})
+
+
+def gpus_of(executor: ExecutorSettings) -> tuple[str, ...]:
+    """Returns the names of the GPUs of this machine that workers use."""
+    uses = not isinstance(executor, machine.WorkerSettings) or executor.gpus_per_worker != 0
+    return machine.gpus(os.environ) if uses else ()
+
+
+def moved(executor: ExecutorSettings, noted: Choice | None) -> str:
+    """Returns a warning if a search that is resumed has another kind of GPU than before; empty if it has not."""
+    kind = machine.gpu_kind(gpus_of(executor))
+    if noted is None or noted.gpu == kind:
+        return ""
+    before, now = (name or "the CPU" for name in (noted.gpu, kind))
+    return f"this search trained on {before} before, and trains on {now} now; precision and XLA stay as they were"

@@ -1,0 +1,177 @@
+"""The measurement of the seed before a search begins, on a made-up GPU, and what a resumed search does with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compiler import Training
+from compiler.epochs import Pace
+from evolve import Store, UsageError, config
+from evolve.executors.together import Meeting
+from evolve.fitness.facts import Facts
+from evolve.fitness.probe import Probe
+from evolve.fitness.sharing import PRECISION, SHARE
+from evolve.prepared import Run, prepare
+from evolve.whole import CHOICE, _with_choice
+from tests.evolve.test_rungs_trained import SPACE
+
+FACTS = Facts(description="made-up images", input_shape=(8, 8, 1), classes=10, images=640)
+AUTO = ("training.precision='auto'", "search.individuals=2")
+Measured = Callable[[Probe, int, str, bool], list[Pace]]
+
+
+@pytest.fixture
+def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Returns a function that gives this machine a made-up GPU of a kind; an empty kind takes it away."""
+
+    def give(kind: str) -> None:
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text(f'#!/bin/sh\ncase "$*" in *name*) echo "{kind}";; *total*) echo 80000;; *) echo 0;; esac\n')
+        tool.chmod(0o755)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0" if kind else "")
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    return give
+
+
+@pytest.fixture
+def measures(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """Returns the measurements so far. Two workers take twice the steps of one, and bfloat16 half the time."""
+    calls: list[tuple[int, str]] = []
+
+    def measure(self: Probe, workers: int, precision: str, jit_compile: bool) -> list[Pace]:
+        calls.append((workers, precision))
+        step = 0.1 if precision == "float32" else 0.05
+        return [Pace(1.0, step if workers <= 2 else step * workers, 10**9, "made-up GPU")] * workers
+
+    monkeypatch.setattr(Probe, "measure", measure)
+    monkeypatch.setattr("evolve.executors.machine.cores", lambda: 4)
+    monkeypatch.setattr("evolve.executors.machine.available_memory", lambda: 10**12)
+    return calls
+
+
+def prepared(folder: Path, *bindings: str) -> Run:
+    return prepare(config.read(["digits.gin"], [*AUTO, *bindings]), folder / "work").with_facts(FACTS)
+
+
+def begun(folder: Path, *bindings: str) -> Run:
+    """Returns a search after the decision, which the store of its work directory keeps."""
+    with Store(folder / "work") as store:
+        return _with_choice(prepared(folder, *bindings), store)
+
+
+def state(run: Run) -> tuple[object, str, str]:
+    """Returns the share of a GPU of each worker, the precision, and the GPU that workers must have."""
+    executor: Any = run.config.executor
+    return executor.gpus_per_worker, run.fitness.training.precision, run.fitness.gpu
+
+
+def test_a_search_keeps_what_was_measured_when_it_began(
+    tmp_path: Path, gpu: Callable[[str], None], measures: list[tuple[int, str]]
+) -> None:
+    gpu("kind A")
+    run = begun(tmp_path)
+    assert measures == [(1, "float32"), (1, "bfloat16"), (2, "bfloat16"), (4, "bfloat16")]
+    assert state(run) == (0.5, "bfloat16", "kind A")
+    assert [name for name, _ in run.found] == [PRECISION, SHARE]
+    assert run.workers == "2, GPUs 0"
+    measures.clear()
+    again = begun(tmp_path)
+    assert (state(again), again.found, measures) == (state(run), run.found, [])
+
+
+def test_on_another_kind_of_gpu_only_workers_are_measured_again(
+    tmp_path: Path, gpu: Callable[[str], None], measures: list[tuple[int, str]]
+) -> None:
+    gpu("kind A")
+    begun(tmp_path)
+    measures.clear()
+    gpu("kind B")
+    run = begun(tmp_path)
+    assert measures == [(1, "bfloat16"), (2, "bfloat16"), (4, "bfloat16")]
+    assert state(run) == (0.5, "bfloat16", "kind B")
+    assert run.found[-1] == (
+        "warning",
+        "this search trained on kind A before, and trains on kind B now; precision and XLA stay as they were",
+    )
+
+
+def test_a_search_that_lost_its_gpu_goes_on_with_a_warning(
+    tmp_path: Path, gpu: Callable[[str], None], measures: list[tuple[int, str]]
+) -> None:
+    gpu("kind A")
+    begun(tmp_path)
+    measures.clear()
+    gpu("")
+    run = begun(tmp_path)
+    assert (state(run), measures) == (("auto", "bfloat16", ""), [])
+    assert "trained on kind A before, and trains on the CPU now" in run.found[-1][1]
+
+
+def test_without_a_gpu_the_precision_is_float32(
+    tmp_path: Path, gpu: Callable[[str], None], measures: list[tuple[int, str]]
+) -> None:
+    gpu("")
+    run = begun(tmp_path)
+    assert (state(run), measures) == (("auto", "float32", ""), [])
+    assert run.found == ((PRECISION, "float32: this machine has no GPU"),)
+    with Store(tmp_path / "work") as store:
+        assert store.noted(CHOICE) is not None
+
+
+def test_a_number_of_workers_is_not_measured(
+    tmp_path: Path, gpu: Callable[[str], None], measures: list[tuple[int, str]]
+) -> None:
+    gpu("kind A")
+    run = begun(tmp_path, "processes.workers=3")
+    assert [workers for workers, _ in measures] == [1, 1]
+    assert state(run) == ("auto", "bfloat16", "")
+    assert run.workers == "3, GPUs 0"
+
+
+# --- the worker processes of a measurement ---
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """A source of fitness whose pace is made up."""
+
+    folder: Path
+    training: Training = field(default_factory=Training)
+
+    def pace(self, meeting: Meeting, number: int, seed: str, training: Training, seconds: float) -> Pace:
+        meeting.wait(number)
+        if seed == "large":
+            raise MemoryError("OOM when allocating tensor")
+        seen = f"{os.environ['CUDA_VISIBLE_DEVICES']} {os.environ.get('TF_FORCE_GPU_ALLOW_GROWTH')}"
+        return Pace(float(number), 0.1, 0, f"{seen} {training.precision}")
+
+
+def test_workers_of_a_measurement_share_the_gpu(tmp_path: Path) -> None:
+    made_up: Any = MadeUp(tmp_path)
+    found = Probe(made_up, "seed", "3").measure(2, "bfloat16", False)
+    assert found == [Pace(float(number), 0.1, 0, "3 true bfloat16") for number in (0, 1)]
+    with pytest.raises(MemoryError, match="OOM when allocating tensor"):
+        Probe(made_up, "large", "3").measure(1, "float32", False)
+
+
+def test_a_training_is_measured_as_a_worker_would_run_it(tmp_path: Path) -> None:
+    (tmp_path / "small.cell").write_text(SPACE)
+    bindings = [f"search.seed_file='{tmp_path / 'small.cell'}'", "search.params={}"]
+    run = prepare(config.read(["digits.gin"], bindings), tmp_path / "work")
+    fitness: Any = run.with_facts(run.fitness.find_facts()).fitness
+    (tmp_path / "meeting").mkdir()
+    found = fitness.pace(Meeting(tmp_path / "meeting", 1), 0, run.seed.text(), fitness.training, 0.0)
+    assert found.setup > found.step > 0
+
+
+def test_a_worker_without_the_gpu_of_its_search_ends_the_search(tmp_path: Path) -> None:
+    fitness: Any = replace(prepared(tmp_path).fitness, gpu="kind A")
+    with pytest.raises(UsageError, match=r"finds no GPU, and the search trains on kind A.*\n.*resumes the search"):
+        fitness._check_gpu()
