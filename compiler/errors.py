@@ -44,6 +44,10 @@ class WindowError(ShapeError):
     """The error for a window that is larger than the map that it reads, which larger images may mend."""
 
 
+class Differs(CompileError):
+    """The error for an exported network that computes other values than the trained network."""
+
+
 class Diverged(CompileError):
     """The error for a training with a loss that is not a finite number; `history` has the epochs before."""
 

@@ -13,7 +13,7 @@ from compiler.commands import checking, export, formatting, inspect, train, weig
 from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
 from compiler.editor.command import lsp
-from compiler.errors import CompileError
+from compiler.errors import CompileError, Differs
 from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
 
@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace, outlet: Outlet) -> int:
         if error is outlet.lost:
             raise
         print(error, file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, Differs) else 2
 
 
 def _at_home(options: argparse.Namespace) -> None:

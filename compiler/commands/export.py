@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compiler.commands.export_images import images_of
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
+from compiler.errors import CompileError, did_you_mean
 from compiler.filesystem import Place, place
 from compiler.outlet import quiet
 from dsl.wording import by_x, plural
 
 if TYPE_CHECKING:
+    from compiler.networks.quantized import Quantized
     from compiler.networks.saved import Saved
 
 SUFFIXES = (".keras", ".tflite", ".onnx", "")
+QUANTIZED = ("float16", "dynamic", "int8")  # the kinds of quantization; later ones keep less
+FAR = 0.02  # A quantized network whose accuracy is further below that of the float network gets a warning.
 _OF_WEIGHTS = ("input", "classes", "mean", "std")
 
 
@@ -28,6 +34,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                          help="NAME.keras, NAME.tflite, NAME.onnx, or the folder of a SavedModel")  # fmt: skip
     command.add_argument("--tf_keras", action="store_true",
                          help="write the .keras of Keras 2, which tf_keras.models.load_model reads")  # fmt: skip
+    smaller = command.add_argument_group("for a smaller .tflite file")
+    smaller.add_argument("--quantize", metavar="KIND",
+                         help="float16: weights of 16 bits; dynamic: weights of 8 bits; int8: weights and values of 8 "
+                         "bits, calibrated on training images")  # fmt: skip
+    smaller.add_argument("--gin_param", action="append", default=[], metavar="BINDING",
+                         help="replaces a setting of the images on which the network was trained, such as "
+                         "dataset.source='images:photos'")  # fmt: skip
     alone = command.add_argument_group("for a .cell file with --weights")
     alone.add_argument("--weights", metavar="FILE", help="weights of the network, such as runs/amoeba/weights/57.npz")
     alone.add_argument("--input", metavar="HxWxC", help="shape of the training images, such as 32x32x3")
@@ -42,32 +55,95 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Exports a trained network, compares both networks on random images, and prints the greatest difference.
+    """Exports a trained network, compares both networks, and prints the differences.
 
     Raises:
       UsageError: the network does not exist, or the target cannot be written.
-      CompileError: the network's files are damaged, or the exported network computes other values.
+      CompileError: the network's files are damaged, or its images cannot be read.
+      Differs: the exported network computes other values.
     """
     out = Path(options.out)
-    _check_target(out, options.tf_keras)
+    _check_target(out, options)
     individual = None if options.weights else individual_of(options, options.file)
     _check_source(options, individual)
     with quiet():
-        from compiler.networks import formats
-
         saved = _saved(options, individual)
-        made = formats.export(saved, out, formats.TF_KERAS if options.tf_keras else None)
-    shape = by_x(saved.input_shape)
-    size = f"any size, resized to {shape}," if made.any_size else shape
-    print(f"{out}: images of {size} to {plural(saved.classes, 'class', 'classes')}, {made.size / 1e6:.1f} MB")
-    if not made.any_size:
-        print(_unprepared(saved, out))
-    if formats.labels(saved).splitlines() != list(saved.class_names):
-        print(f"line breaks inside class names are written as \\n in {formats.LABELS}")
-    images = f"{formats.IMAGES} random images" + " of each of two sizes" * made.any_size
-    compared = f"read back and compared on {images}"
-    print(f"{compared}: the largest relative difference of log probabilities is {made.difference:.1g}")
+        lines = _quantized(options, saved, individual) if options.quantize else _exported(options, saved)
+    print("\n".join(lines))
     return 0
+
+
+def _exported(options: argparse.Namespace, saved: Saved) -> list[str]:
+    """Exports a network in float32. Returns the lines to print."""
+    from compiler.networks import formats
+
+    out = Path(options.out)
+    made = formats.export(saved, out, formats.TF_KERAS if options.tf_keras else None)
+    images = f"{formats.IMAGES} random images" + " of each of two sizes" * made.any_size
+    return [
+        *_described(saved, out, f"{made.size / 1e6:.1f} MB", made.any_size),
+        f"read back and compared on {images}: the largest relative difference of log probabilities is "
+        f"{made.difference:.1g}",
+    ]
+
+
+def _described(saved: Saved, out: Path, size: str, any_size: bool = False) -> list[str]:
+    """Returns lines on what an exported network takes and gives."""
+    from compiler.networks import formats
+
+    shape = by_x(saved.input_shape)
+    taken = f"any size, resized to {shape}," if any_size else shape
+    return [
+        f"{out}: images of {taken} to {plural(saved.classes, 'class', 'classes')}, {size}",
+        *([] if any_size else [_unprepared(saved, out)]),
+        *([f"line breaks inside class names are written as \\n in {formats.LABELS}"]
+          if formats.labels(saved).splitlines() != list(saved.class_names) else []),
+    ]  # fmt: skip
+
+
+def _quantized(options: argparse.Namespace, saved: Saved, individual: Individual | None) -> list[str]:
+    """Exports a quantized network. Returns the lines to print: a table, and what it was measured on."""
+    from compiler.networks import quantized
+
+    folder = None if individual or options.weights else _folder(place(options.file))
+    out, images, unread = Path(options.out), None, ""
+    try:
+        images = images_of(options, saved, individual, folder)
+    except (CompileError, UsageError) as error:
+        if options.quantize == "int8" or options.gin_param:
+            raise
+        unread = str(error)
+    made = quantized.export(saved, out, options.quantize, images)
+    shown = ["" if accuracy is None else f"{accuracy:.4f}" for accuracy in (made.float_accuracy, made.accuracy)]
+    rows = [
+        ("", "size", "accuracy", "same class", "largest difference"),
+        ("float32", _kilobytes(made.float_size), shown[0], "", ""),
+        (options.quantize, _kilobytes(made.size), shown[1], f"{made.agreement:.1%}", f"{made.difference:.2g}"),
+    ]
+    name = "" if images is None else f" of {images.name}"
+    calibrated = f"calibrated on {made.calibrated:,} training images{name}; " if made.calibrated else ""
+    on = f"{made.measured:,} validation images{name}" if made.measured else "random images"
+    return [
+        *_described(saved, out, f"quantized to {options.quantize}; its input and output are float32"),
+        *(f"{row[0]:<10}{row[1]:>10}{row[2]:>10}{row[3]:>12}{row[4]:>20}".rstrip() for row in rows),
+        f"{calibrated}read back and compared with float32 on {on}",
+        *([f"the accuracy is not measured: {unread}"] if unread else []),
+        *_warnings(options.quantize, made),
+    ]
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1e3:,.1f} kB"
+
+
+def _warnings(kind: str, made: Quantized) -> list[str]:
+    """Returns a warning if a quantized network is far less accurate than the float network."""
+    if made.accuracy is None or made.float_accuracy is None or made.float_accuracy - made.accuracy <= FAR:
+        return []
+    return [
+        f"warning: {kind} costs {made.float_accuracy - made.accuracy:.4f} of the accuracy; "
+        f"{' or '.join(QUANTIZED[: QUANTIZED.index(kind)]) or 'the export without --quantize'} keeps more of it"
+    ]
 
 
 def _unprepared(saved: Saved, out: Path) -> str:
@@ -83,12 +159,20 @@ def _unprepared(saved: Saved, out: Path) -> str:
     return f"{out} does not resize: {how}"
 
 
-def _check_target(out: Path, older: bool) -> None:
+def _check_target(out: Path, options: argparse.Namespace) -> None:
+    older, kind = options.tf_keras, options.quantize
     if out.suffix not in SUFFIXES:
         raise UsageError(f"--out {str(out)!r} ends in {out.suffix}; allowed: .keras, .tflite, .onnx, or for a "
                          "SavedModel the name of a folder, without a dot")  # fmt: skip
     if older and out.suffix != ".keras":
         raise UsageError(f"--tf_keras goes with a file that ends in .keras, and --out is {str(out)!r}")
+    if kind is not None and kind not in QUANTIZED:
+        raise UsageError(f"--quantize {kind!r}: allowed: {', '.join(QUANTIZED)}{did_you_mean(kind, QUANTIZED)}")
+    if kind is not None and out.suffix != ".tflite":
+        raise UsageError(f"--quantize goes with a file that ends in .tflite, and --out is {str(out)!r}: "
+                         f"--out {shlex.quote(str(out.with_suffix('.tflite')))}")  # fmt: skip
+    if options.gin_param and kind is None:
+        raise UsageError("--gin_param goes with --quantize only; without it, no images are read")
     if out.suffix and out.is_dir():
         raise UsageError(f"--out {str(out)!r} is a folder")
     if not out.suffix and out.exists() and not (out / "saved_model.pb").is_file():
@@ -136,7 +220,6 @@ def _folder(path: Place) -> Place:
 
 
 def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
-    from compiler.errors import CompileError
     from compiler.networks import pretrained, weights
     from compiler.networks.saved import Saved, read
 

@@ -6,9 +6,9 @@ import json
 import os
 import re
 import tempfile
-import warnings
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from tensorflow.lite.python.convert_phase import ConverterError
 
-from compiler.errors import CompileError
+from compiler.errors import CompileError, Differs
 from compiler.images.found import prepared as sized
 from compiler.images.preparation import Preparation
 from compiler.layers.model import lower, step_layers
 from compiler.layers.packing import Array
-from compiler.networks import onnx_files
+from compiler.networks import onnx_files, tflite
 from compiler.networks.plain import plain_outputs
 from compiler.networks.saved import Saved, prepared
 from compiler.networks.weights import restore
@@ -89,34 +88,53 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
       form: the format; None takes the usual format of the ending.
 
     Raises:
-      CompileError: the format lacks an operation, or the written network computes other values.
+      CompileError: the format lacks an operation.
+      Differs: the written network computes other values.
     """
     form = form or FORMATS[path.suffix]
     preparation = saved.preparation if form.any_size else None
     model = exported_model(saved, form.keras(), preparation)
-    texts = {LABELS: labels(saved)}
-    if saved.preparation is not None and preparation is None:
-        texts[PREPARATION] = json.dumps(prepared(saved.preparation))
     trials = [(images := random_images(saved), probabilities(saved, images))]
     if preparation is not None:
         trials = [_prepared(saved, preparation, size) for size in _sizes(preparation)]
+    with replacing(path) as new:
+        form.write(model, new, texts_of(saved, form.any_size))
+        difference = max(_difference(form.run(new, images), wanted) for images, wanted in trials)
+        if not difference <= TOLERANCE:  # This form of the condition refuses NaN too.
+            raise Differs(
+                f"{path} is not written: its log probabilities differ from those of the trained network by "
+                f"{difference:.2g} of the greatest; at most {TOLERANCE:g} is allowed"
+            )
+    return Exported(path=path, size=size_of(path), difference=difference, any_size=preparation is not None)
+
+
+def texts_of(saved: Saved, any_size: bool) -> dict[str, str]:
+    """Returns the texts inside an exported file by their names. `any_size` says whether the file prepares images."""
+    texts = {LABELS: labels(saved)}
+    if saved.preparation is not None and not any_size:
+        texts[PREPARATION] = json.dumps(prepared(saved.preparation))
+    return texts
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A context in which a file or folder is written elsewhere. At the end it takes the place of `path`.
+
+    After an error, `path` is as it was before.
+
+    Raises:
+      CompileError: TensorFlow cannot write the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as name:
         new = Path(name) / path.name
         try:
-            form.write(model, new, texts)
+            yield new
         except tf.errors.OpError as error:  # TensorFlow writes the file, and raises this error if the disk is full.
             raise CompileError(f"{path} cannot be written: {error.message}") from None
-        difference = max(_difference(form.run(new, images), wanted) for images, wanted in trials)
-        if not difference <= TOLERANCE:  # This form of the condition refuses NaN too.
-            raise CompileError(
-                f"{path} is not written: its log probabilities differ from those of the trained network by "
-                f"{difference:.2g} of the greatest; at most {TOLERANCE:g} is allowed"
-            )
         if path.is_dir():
             os.rename(path, Path(name) / "old")
         os.replace(new, path)
-    return Exported(path=path, size=_size(path), difference=difference, any_size=preparation is not None)
 
 
 def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation | None = None) -> Any:
@@ -202,7 +220,8 @@ def _difference(found: Array, wanted: Array) -> float:
     return float(np.abs(logs[0] - logs[1]).max() / max(1.0, float(np.abs(logs[1]).max())))
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Returns the size of a file, or of all files in a folder, in bytes."""
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files)
 
@@ -286,43 +305,22 @@ def _write_onnx(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> 
     onnx_files.write(_served(model), path, texts)
 
 
-def _write_tflite(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> None:
+def write_tflite(
+    model: tf_keras.Model, path: Path, texts: Mapping[str, str], kind: str | None = None,
+    calibration: Iterable[Array] = (),
+) -> None:  # fmt: skip
+    """Writes a `.tflite` file with texts. `compiler.networks.tflite.converted` explains the other arguments."""
     with tempfile.TemporaryDirectory() as folder:
         _save(model, Path(folder))
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        try:
-            data = converter.convert()
-        except ConverterError as error:
-            raise CompileError(f"{path.name} cannot be written: {_reason(str(error))}") from None
-    path.write_bytes(data)
+        path.write_bytes(tflite.converted(folder, path.name, kind, calibration))
     _append(path, texts)
-
-
-def _reason(text: str) -> str:
-    """Returns one line of the long message of TensorFlow Lite's converter: the cause of the error."""
-    lacking = re.search(r"^(?:Custom|Flex|TF Select) ops: (.+)$", text, re.MULTILINE)
-    if lacking:
-        return f"TensorFlow Lite lacks the operation {lacking[1]}"
-    return f"TensorFlow Lite's converter reports: {text.strip().splitlines()[0] if text.strip() else 'nothing'}"
-
-
-def _run_tflite(path: Path, images: Array) -> Array:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
-        interpreter: Any = tf.lite.Interpreter(model_path=str(path))
-    (image,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.resize_tensor_input(image["index"], images.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(image["index"], images)
-    interpreter.invoke()
-    return np.asarray(interpreter.get_tensor(output["index"]))
 
 
 # The formats by the ending of the path. A path without an ending is the folder of a SavedModel. TensorFlow Lite cannot
 # resize with antialiasing.
 FORMATS: Mapping[str, Format] = {
     ".keras": Format(_write_keras, _run_keras_3, _keras_3),
-    ".tflite": Format(_write_tflite, _run_tflite, _keras_2, any_size=False),
+    ".tflite": Format(write_tflite, tflite.run, _keras_2, any_size=False),
     ".onnx": Format(_write_onnx, onnx_files.run, _keras_2),
     "": Format(_write_saved_model, _run_saved_model, _keras_2),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+
+from compiler.networks import tflite
 
 
 def milliseconds(path: Path, threads: int, warm_up: int, runs: int) -> float:
@@ -21,9 +21,7 @@ def milliseconds(path: Path, threads: int, warm_up: int, runs: int) -> float:
       warm_up: the number of runs before the measurement, in which caches are filled.
       runs: the number of measured runs.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
-        interpreter: Any = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
+    interpreter = tflite.interpreter(path, threads)
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
     pixels = np.random.default_rng(0).uniform(0, 255, image["shape"]).astype(np.float32)

@@ -34,6 +34,7 @@ from compiler.training.trainer import Trainer, check_finite
 
 RECORD, CHECKPOINTS, BOARD = "training.json", "checkpoints", "tensorboard"
 ROUND = 200  # the steps between two checks of the loss, at which a run can be interrupted
+_BY_DIGEST = "images with the digest "  # how the record of a training names its images
 TRACED, PROFILED = 10, 10  # the steps before a profile, which trace functions, and the steps in it
 
 
@@ -231,7 +232,7 @@ class FinalTraining:
         One is the number of epochs, since the schedule of the learning rate depends on it.
         """
         # The images are identified by their contents, and not by their folder.
-        images = replace(self._config.dataset, source=f"images with the digest {self.images.digest[:16]}")
+        images = replace(self._config.dataset, source=f"{_BY_DIGEST}{self.images.digest[:16]}")
         settings = {
             f"{scope}.{field.name}": repr(getattr(record, field.name))
             for scope, record in (("dataset", images), ("training", self.training))
@@ -306,6 +307,15 @@ class _Board:
                     if value is not None:
                         tf.summary.scalar(curve, value)
             self._writers[name].flush()
+
+
+def recorded_digest(folder: Path) -> str:
+    """Returns the beginning of the digest of the images of a final training; "" if the folder has no record of it."""
+    try:
+        identity = json.loads((folder / RECORD).read_text(encoding="utf-8"))["identity"]
+        return str(identity["dataset.source"]).strip("'").removeprefix(_BY_DIGEST)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _difference(name: str, there: str | None, now: str | None) -> str:

@@ -29,6 +29,11 @@ NAMES = Names(
     {"search": "it is a setting of `evolve`; `cell train` reads network, dataset and training"},
 )
 
+_OF_DATASET = Names(
+    tuple(f"dataset.{setting.name}" for setting in settings_of(DatasetSettings)),
+    dict.fromkeys(("search", "training", "network"), "it trains nothing, and reads settings of the data set only"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -63,6 +68,18 @@ def read(
         found = TrainConfig(network(), replace(images, source=located(images.source, folders)), training())
         check_read(found.training, parsed.typed())
     return found
+
+
+def read_dataset(bindings: Sequence[str], base: DatasetSettings) -> DatasetSettings:
+    """Returns the settings of a data set, in which bindings of the command line replace those of `base`.
+
+    Raises:
+      ConfigError: a name or a value is wrong, or is no setting of a data set.
+    """
+    parse([], bindings, _OF_DATASET, [base])
+    with as_config_errors():
+        images: DatasetSettings = dataset()
+        return replace(images, source=located(images.source, ()))
 
 
 def parse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def trained(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pyte
             assert main(["export", str(folder / "net"), "--out", str(folder / name)]) == 0
     (accuracy,) = re.findall(r"test accuracy ([\d.]+)", out.getvalue())
     return folder, accuracy
+
+
+def test_the_images_of_a_training_are_found_and_prepared_again(
+    trained: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The float network reaches the validation accuracy that the training has recorded."""
+    folder, _ = trained
+    assert main(["export", str(folder / "net"), "--out", str(tmp_path / "a.tflite"), "--quantize", "dynamic"]) == 0
+    recorded = json.loads((folder / "net" / "network.json").read_text())["accuracy"]
+    assert re.search(rf"^float32 .* kB +{recorded:.4f}$", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("kind", ["keras", "tflite", "onnx"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -291,6 +292,16 @@ def test_an_individual_with_weights_is_exported(here: Path, capsys: pytest.Captu
         exported = [keras.models.load_model(path).predict(images, verbose=0) for path in ("a.keras", "b.keras")]
         np.testing.assert_array_equal(*exported)
         assert zipfile.ZipFile("a.keras").read("labels.txt") == b"bright\ndark ones\n"
+
+
+def test_the_images_of_a_search_calibrate_its_networks(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The network is named by its search or by its folder, and reaches the accuracy that the search has recorded."""
+    fitness = rows("select fitness from individuals where id = ?", best_id())[0][0]
+    for name in (str(WORK), str(WORK / "best")):
+        assert cell("export", name, "--out", "a.tflite", "--quantize", "int8") == 0
+        out = capsys.readouterr().out
+        assert re.search(rf"^float32 .* kB +{fitness:.4f}$", out, re.MULTILINE)
+        assert re.search(r"^calibrated on \d+ training images of photos; read back", out, re.MULTILINE)
 
 
 def test_an_individual_without_weights_is_refused_by_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
