@@ -153,7 +153,8 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
         trained = (w for w in operation.weights if w.trainable)
         weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), dtype) for w in trained)
         kept = next(statistics, None) if keeps else None
-        value = LAYERS[operation.primitive].run(Run(operation, (value,), weights, norm=mode.norm, statistics=kept))
+        run = Run(operation, (value,), weights, norm=mode.norm, statistics=kept, trains=mode.training)
+        value = LAYERS[operation.primitive].run(run)
         if keeps:
             value, *batch = value
             found.append((batch[0], batch[1]))

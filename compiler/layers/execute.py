@@ -50,7 +50,7 @@ def run_step(
         taken = tuple([values[index] for index in chain.operations[0].inputs])
         if last.declared.is_random or len(taken) > 1:
             seed = next(seeds) if last.declared.is_random else None
-            value = LAYERS[last.primitive].run(Run(last, taken, seed=seed))
+            value = LAYERS[last.primitive].run(Run(last, taken, seed=seed, trains=mode.training))
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []

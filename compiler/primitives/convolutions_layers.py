@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compiler.primitives import cpu_layers
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
 from compiler.primitives.windows import borders, dilation, padding, strides
 
@@ -50,8 +51,16 @@ def _conv(run: Run) -> Tensor:
         return biased(_at_every_pixel(run, _dilated_conv), run.weights[1:])
     if tuple(kernel.shape[:2]) == (1, 1) and (vertical, horizontal) != (1, 1):
         # On CPUs (oneDNN), the gradient of a strided 1x1 convolution in TensorFlow 2.21 writes outside of its memory.
-        value, vertical, horizontal = value[:, ::vertical, ::horizontal], 1, 1
+        value, vertical, horizontal = _every_pixel(run, (vertical, horizontal)), 1, 1
+    if tuple(kernel.shape[:3]) == (1, 1, value.shape[-1]) and cpu_layers.trains_on_cpu(run):
+        return biased(cpu_layers.conv_of_one_pixel(value, kernel), run.weights[1:])
     return biased(_conv2d(value, kernel, (vertical, horizontal), padding(run.settings)), run.weights[1:])
+
+
+def _every_pixel(run: Run, strides: tuple[int, int]) -> Tensor:
+    if cpu_layers.trains_on_cpu(run):
+        return cpu_layers.every_pixel(run.value, strides)
+    return run.value[:, :: strides[0], :: strides[1]]
 
 
 def _dilated_conv(run: Run, value: Tensor) -> Tensor:
@@ -95,15 +104,22 @@ def _factorized_conv(run: Run) -> Tensor:
 
     The second convolution reads the map moved by one pixel. So it reads the pixels that the first one does not read.
     """
-    vertical, horizontal = strides(run.settings)
-    first = run.value[:, ::vertical, ::horizontal]
-    shift = tf.pad(run.value, [[0, 0], [0, int(vertical > 1)], [0, int(horizontal > 1)], [0, 0]])
-    second = shift[:, int(vertical > 1) :: vertical, int(horizontal > 1) :: horizontal]
-    height, width = run.operation.shape[:2]
-    second = second[:, :height, :width]
-    pads = [[0, 0], [0, height - second.shape[1]], [0, width - second.shape[2]], [0, 0]]
-    second = tf.pad(second, pads)
+    steps = strides(run.settings)
+    first, second = _every_pixel(run, steps), _every_moved_pixel(run, steps)
+    if cpu_layers.trains_on_cpu(run):
+        paths = [cpu_layers.conv_of_one_pixel(v, k) for v, k in zip((first, second), run.weights, strict=True)]
+        return tf.concat(paths, axis=-1)
     return tf.concat((_conv2d(first, run.weights[0]), _conv2d(second, run.weights[1])), axis=-1)
+
+
+def _every_moved_pixel(run: Run, steps: tuple[int, int]) -> Tensor:
+    """Returns the pixels one below and to the right of those of `_every_pixel`. Outside of the map they are zero."""
+    (down, right), (height, width) = (int(step > 1) for step in steps), run.operation.shape[:2]
+    if cpu_layers.trains_on_cpu(run) and run.value.shape[1:3] == (height * steps[0], width * steps[1]):
+        return cpu_layers.every_pixel(run.value, steps, (down, right))
+    moved = tf.pad(run.value, [[0, 0], [0, down], [0, right], [0, 0]])[:, down :: steps[0], right :: steps[1]]
+    moved = moved[:, :height, :width]
+    return tf.pad(moved, [[0, 0], [0, height - moved.shape[1]], [0, width - moved.shape[2]], [0, 0]])
 
 
 def _stock_conv(stock: Stock) -> Tensor:

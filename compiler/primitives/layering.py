@@ -53,12 +53,14 @@ class Run(_Use):
       norm: the batch normalization of training; None normalizes the batch of each replica by itself.
       statistics: the kept means and variances `[2, channels]` for batch normalization outside of training; None in
         training.
+      trains: whether gradients may be taken, so that the form of an operation that trains faster is wanted.
     """
 
     weights: tuple[Tensor, ...] = ()
     seed: Tensor | None = None
     norm: Norm | None = None
     statistics: Tensor | None = None
+    trains: bool = False
 
     def number(self, name: str) -> float:
         """Returns the value of a setting that is a number."""

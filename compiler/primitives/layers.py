@@ -15,6 +15,7 @@ import tensorflow as tf
 from compiler.primitives import (
     activations_layers,
     convolutions_layers,
+    cpu_layers,
     maps_layers,
     normalization_layers,
     positions_layers,
@@ -35,6 +36,15 @@ def _pool(run: Run, pool: Callable[..., Tensor]) -> Tensor:
         value, pad = tf.pad(value, [(0, 0), *borders(settings, value.shape[1:]), (0, 0)]), "VALID"
     window = kernel_size(settings, value.shape[1:])
     return pool(value, ksize=(1, *window, 1), strides=(1, *strides(settings), 1), padding=pad)
+
+
+def _avg_pool(run: Run) -> Tensor:
+    window = kernel_size(run.settings, run.value.shape[1:])
+    is_plain = run.settings["padding"] != "zeros" and padding(run.settings) == "SAME"
+    is_centred = strides(run.settings) == (1, 1) and all(size % 2 for size in window)
+    if is_plain and is_centred and cpu_layers.trains_on_cpu(run):
+        return cpu_layers.avg_pool(run.value, window)
+    return _pool(run, lambda value, **window: tf.raw_ops.AvgPool(value=value, **window))
 
 
 def _stock_pool(stock: Stock, kind: str) -> Tensor:
@@ -148,7 +158,7 @@ _ALL = (
     *positions_layers.LAYERS,
     Layers(
         "avg_pool",
-        lambda run: _pool(run, lambda value, **window: tf.raw_ops.AvgPool(value=value, **window)),
+        _avg_pool,
         lambda stock: _stock_pool(stock, "AveragePooling2D"),
     ),
     Layers(

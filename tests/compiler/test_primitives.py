@@ -35,7 +35,8 @@ TRIED: Mapping[str, tuple[str, ...]] = {
         "conv[3x3]", "conv[3x3, stride=2]", "conv[7x7, stride=7]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]",
         "conv[3x3, dilation=2]", "conv[3x3, dilation=2, stride=2]", "conv[3x3, dilation=2, padding=valid]",
         "conv[2x3, dilation=2, stride_y=2]", "conv[3x1, dilation=3, stride=2, padding=valid]", "conv[full]",
-        "conv[full, stride=2]", "conv[3x3, depth=1.5]", "conv[1x1, stride=2]", "conv[3x3, bias=yes]",
+        "conv[full, stride=2]", "conv[3x3, depth=1.5]", "conv[1x1]", "conv[1x1, stride=2]",
+        "conv[1x1, stride_y=2, bias=yes]", "conv[3x3, bias=yes]",
         "conv[3x3, dilation=2, stride=2, bias=yes]", "conv[3x3, groups=2]", "conv[3x3, stride=2, groups=3, filters=9]",
         "conv[1x1, stride=2, groups=6, bias=yes]", "conv[5x5, dilation=2, groups=2]", "conv[full, groups=3]",
     ),
@@ -48,8 +49,8 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     ),
     "factorized_conv": ("factorized_conv", "factorized_conv[stride=2]", "factorized_conv[stride=4, filters=5]"),
     "avg_pool": (
-        "avg_pool[3x3]", "avg_pool[2x2, stride=2]", "avg_pool[3x2, stride=3, padding=valid]",
-        "avg_pool[3x3, stride=2, padding=zeros]",
+        "avg_pool[3x3]", "avg_pool[5x1]", "avg_pool[2x2]", "avg_pool[2x2, stride=2]",
+        "avg_pool[3x2, stride=3, padding=valid]", "avg_pool[3x3, stride=2, padding=zeros]",
     ),
     "max_pool": (
         "max_pool[3x3, stride=2]", "max_pool[1x5]", "max_pool[5x5, stride=3, padding=valid]",
@@ -158,12 +159,29 @@ def parts_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> list[tu
     return found
 
 
+def weights_of(operation: Operation) -> tuple[Any, ...]:
+    """Returns random values for the trained weights of an operation."""
+    trained = [weight for weight in operation.weights if weight.trainable]
+    return tuple(tf.random.stateless_normal(w.shape, (place, 3)) for place, w in enumerate(trained))
+
+
 def run(operation: Operation, inputs: tuple[Any, ...], seed: int = 0) -> Any:
     """Returns the operation's value in training."""
-    trained = [weight for weight in operation.weights if weight.trainable]
-    weights = tuple(tf.random.stateless_normal(w.shape, (place, 3)) for place, w in enumerate(trained))
-    value = LAYERS[operation.primitive].run(Run(operation, inputs, weights, tf.constant([seed, 1])))
+    value = LAYERS[operation.primitive].run(Run(operation, inputs, weights_of(operation), tf.constant([seed, 1])))
     return value[0] if operation.keeps_statistics else value
+
+
+def with_gradients(operation: Operation, inputs: tuple[Any, ...], trains: bool) -> list[Any]:
+    """Returns the value of an operation, and its gradients by its inputs and weights."""
+    variables = [*inputs, *weights_of(operation)]
+    with tf.GradientTape() as tape:
+        tape.watch(variables)
+        weights = tuple(variables[len(inputs) :])
+        made = Run(operation, tuple(variables[: len(inputs)]), weights, tf.constant([1, 1]), trains=trains)
+        value = LAYERS[operation.primitive].run(made)
+        value = value[0] if operation.keeps_statistics else value
+        loss = tf.reduce_sum(value * tf.random.stateless_normal(value.shape, (4, 4)))
+    return [value, *tape.gradient(loss, variables, unconnected_gradients="zero")]
 
 
 def test_every_primitive_is_tried() -> None:
@@ -216,6 +234,12 @@ class TestEveryPrimitive:
             first, again, other = (run(operation, inputs, seed) for seed in (1, 1, 2))
             np.testing.assert_array_equal(first, again)
             assert np.array_equal(first, other) != PRIMITIVES[name].is_random
+
+    def test_the_form_that_is_trained_gives_the_same_value_and_gradients(self, name: str, text: str) -> None:
+        for operation, inputs in (part for shape in SIZES for part in parts_of(name, text, shape)):
+            usual, trained = (with_gradients(operation, inputs, trains) for trains in (False, True))
+            for expected, found in zip(usual, trained, strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
     def test_its_value_is_that_of_its_role(self, name: str, text: str) -> None:
         for operation, inputs in parts_of(name, text):
