@@ -215,6 +215,8 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     read = {"training.epochs"} if "training" not in not_read else set()  # FLOPs are computed from it
     if not config.search.rungs:
         why["search.reduction"] = f"search.rungs is (): {pasted('search.rungs', (3, 9, 27))}"
+    if config.search.finalists is None:
+        why["search.finalist_repeats"] = f"search.finalists is None: {pasted('search.finalists', 5)}"
     reasons = {name: why.get(name, why.get(name.partition(".")[0], "")) for name in parsed.bound()}
     found = [name for name, reason in reasons.items() if reason and name not in read]
     for name in found:

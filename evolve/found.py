@@ -18,7 +18,8 @@ from compiler.settings import DatasetSettings, Training
 from evolve.errors import SearchError
 from evolve.fitness.facts import Facts
 from evolve.store.database import RANK, RANKED
-from evolve.store.location import BEST, WEIGHTS
+from evolve.store.location import BEST, FINALISTS, WEIGHTS
+from evolve.store.retraining import choice_in, retrained_in
 
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved
@@ -33,8 +34,12 @@ MANY = 10  # the greatest number of ids or searches that a message lists
 def best_of(db: sqlite3.Connection, meta: Mapping[str, str], folder: Path) -> int | None:
     """Returns the id of the best individual of a search, or None if there is none.
 
-    If several individuals are equally fit, the best individual is the one in `best.cell`.
+    It is the one that retrainings have chosen, or the fittest one. If several individuals are equally fit, it is
+    the one in `best.cell`.
     """
+    choice = choice_in(meta)
+    if choice is not None and choice.id is not None:
+        return choice.id
     fittest: Sequence[tuple[int, str]] = db.execute(_FITTEST).fetchall()
     path = folder / "best.cell"
     if len(fittest) > 1 and path.is_file():
@@ -111,11 +116,15 @@ class Found:
                 f"version 0.5.0 began the search in {self.folder} and did not store how images were prepared, so only "
                 f"the best individual can be exported: cell export {shlex.quote(str(self.folder))} --out best.keras"
             )
-        genotype, best = self._network(), self._storage / BEST
+        genotype, best, again = self._network(), self._storage / BEST, retrained_in(self.meta, self.id)
         path = self._storage / WEIGHTS / f"{self.id}.npz"
+        own = self._storage / FINALISTS / path.name  # a candidate is the network of its retrainings
+        if own.is_file():
+            path = own
         if facts is not None and path.is_file():
             is_accuracy = self.meta.get("identity.search.objectives", "accuracy max").startswith("accuracy max")
-            accuracy = self.fitness if is_accuracy else None
+            fitness = again.fitness if again is not None and path == own else self.fitness
+            accuracy = fitness if is_accuracy else None
             return saved.Saved(
                 genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, accuracy,
                 facts.preparation,

@@ -112,6 +112,7 @@ def prepare(config: Config, folder: Path) -> Run:
     _check_flops(config)
     _check_objectives(config)
     _check_repeats(config)
+    _check_finalists(config)
     _check_rungs(config)
     _check_candidates(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
@@ -209,6 +210,34 @@ def _check_repeats(config: Config) -> None:
         raise UsageError(
             f"dataset.folds is {folds} and search.inherit_weights is True, but inherited weights have seen images "
             f"of other folds: {pasted('dataset.folds', None)}, or {pasted('search.inherit_weights', False)}"
+        )
+
+
+def _check_finalists(config: Config) -> None:
+    """Checks that the best individuals can be trained again at the end.
+
+    Raises:
+      UsageError: they cannot with these settings.
+    """
+    search, folds = config.search, config.dataset.folds
+    if search.finalists is None:
+        return
+    found, off = f"search.finalists is {search.finalists}", pasted("search.finalists", None)
+    if config.source.is_simulated:
+        raise UsageError(
+            f"{found} and search.fitness is {search.fitness!r}, which has one result for each network, so a second "
+            f"evaluation finds the same: {off}"
+        )
+    if search.inherit_weights:
+        raise UsageError(
+            f"{found} and search.inherit_weights is True, but the weights with which an individual started may be "
+            f"gone at the end: {off}, or {pasted('search.inherit_weights', False)}"
+        )
+    if folds is not None and search.finalist_repeats > folds:
+        raise UsageError(
+            f"search.finalist_repeats is {search.finalist_repeats} and dataset.folds is {folds}, and each retraining "
+            f"validates on a fold of its own: {pasted('search.finalist_repeats', folds)}, or "
+            f"{pasted('dataset.folds', search.finalist_repeats)}"
         )
 
 

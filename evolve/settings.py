@@ -175,6 +175,15 @@ class SearchSettings:
         "trainings of each individual, each with another random seed or fold; the fitness is their mean",
         IDENTITY,
     ] = 1
+    finalists: Annotated[
+        int | None,
+        optional(whole(1), " for no retrainings"),
+        "number of best individuals that are trained again at the end; the best of them is chosen by these trainings",
+        CHANGEABLE,
+    ] = None
+    finalist_repeats: Annotated[
+        int, whole(1), "retrainings of each candidate, each with another random seed or fold", CHANGEABLE
+    ] = 3
     measure: Annotated[
         str,
         _MEASURE,

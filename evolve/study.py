@@ -20,7 +20,8 @@ from evolve.objectives import Objective, Objectives
 from evolve.records import Individual
 from evolve.store import export_table
 from evolve.store.database import FILE, RANK, RANKED, explained_errors, reading
-from evolve.store.rows import INDIVIDUAL, shown
+from evolve.store.retraining import retrained_in
+from evolve.store.rows import INDIVIDUAL
 
 if TYPE_CHECKING:
     from compiler.pictures.canvas import Drawing
@@ -61,6 +62,12 @@ class StudyIndividual:
     def fitness(self) -> float | None:
         """The fitness; None if there is no result. Of a metric that is minimized, it is the negative value."""
         return self.row.fitness
+
+    @property
+    def retrained_fitness(self) -> float | None:
+        """The mean fitness of the retrainings (`search.finalists`); None if there are none."""
+        again = retrained_in(self.found.meta, self.id)
+        return None if again is None or again.error else again.fitness
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -126,7 +133,13 @@ class StudyIndividual:
         return exported_model(saved, preparation=saved.preparation)
 
     def __repr__(self) -> str:
-        about = {"fitness": self.fitness, **self.metrics, "params": self.params, "mult_adds": self.mult_adds}
+        about = {
+            "fitness": self.fitness,
+            "retrained_fitness": self.retrained_fitness,
+            **self.metrics,
+            "params": self.params,
+            "mult_adds": self.mult_adds,
+        }
         values = ", ".join(f"{name}={value:.6g}" for name, value in about.items() if value is not None)
         return f"<individual {self.id} of {self.found.folder}: {self.status}, {values}, {self.rule}>"
 
@@ -164,7 +177,10 @@ class Study:
 
     @property
     def best(self) -> StudyIndividual | None:
-        """The best individual; None if no individual has a result yet. Of equally fit individuals it is the smaller."""
+        """The best individual; None if no individual has a result yet. Of equally fit individuals it is the smaller.
+
+        If the search has retrainings, it is the individual that they have chosen.
+        """
         _, best = self._facts()
         return None if best is None else self[best]
 
@@ -190,7 +206,7 @@ class Study:
         the name of its own column begins with `metrics.`.
         """
         with reading(self.folder) as db:
-            table = [shown(row) for row in export_table.rows(db, self.folder)]
+            table = [export_table.named(row) for row in export_table.rows(db, self.folder)]
         names = dict.fromkeys(name for row in table for name in row["metrics"])  # type: ignore[attr-defined]
         for row in table:
             metrics: Any = row["metrics"]

@@ -26,6 +26,7 @@ from evolve.beginnings import (
     refusal,
 )  # fmt: skip
 from evolve.callbacks import Callback
+from evolve.choosing import best_of, choose, finalists_of, is_chosen
 from evolve.config import Config
 from evolve.errors import KEPT, UsageError
 from evolve.executors import Executor, Site, call
@@ -41,6 +42,7 @@ from evolve.observers.keep import Keeper, remove_checkpoints
 from evolve.observers.outcome import Outcome
 from evolve.prepared import Run, bred, prepare
 from evolve.records import Classification
+from evolve.search import retraining
 from evolve.search.cell_space import CellSpace
 from evolve.search.front import Front
 from evolve.search.loop import Observer, Search
@@ -179,7 +181,7 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
     if known is not None and _is_complete(prepared, store):
         return fitness.facts_of_complete(known, store.noted("source"))
     if not fitness.needs_worker:
-        with progress.Reading(console) as reading:
+        with progress.Counting(console, "reading images") as reading:
             return fitness.find_facts(known, reading.show)
     with closing(_executor(prepared)) as executor:
         return call(executor, fitness.find_facts, known, retries=prepared.plan.retries)
@@ -200,10 +202,10 @@ def _with_choice(prepared: Run, store: Store) -> Run:
 
 def _is_complete(prepared: Run, store: Store) -> bool:
     """Whether all individuals are finished and the best one is tested, so that images are not needed any more."""
-    best = next(iter(store.best(1)), None)
-    if best is None or not is_finished(prepared.plan, store):
+    best, fitness = best_of(prepared, store)
+    if best is None or not is_finished(prepared.plan, store) or not is_chosen(prepared, store):
         return False
-    return store.tested(best.id) is not None or not prepared.fitness.can_test(best.id)
+    return store.tested(best.id) is not None or not fitness.can_test(best.id)
 
 
 @contextmanager
@@ -234,7 +236,9 @@ def _search(
     best = next(iter(store.best(1)), None)
     progress.show_start(console, announce.header(prepared, finished))
     if is_finished(prepared.plan, store):
+        _choose(prepared, store, executor, console)
         return f"all {finished} individuals are finished", False
+    retraining.forget(store)
     shown_board = board.Board(
         prepared.storage / "tensorboard", prepared.seed.space, store, prepared.fitness.objectives.first
     )
@@ -247,27 +251,34 @@ def _search(
     keeper = Keeper(fitness, prepared.seed.space, best, frozenset(waiting), retried, front)
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
-    with progress.Progress(console, prepared.plan, tally, best, reports) as shown:
-        observers: Sequence[Observer[dsl.Genotype]] = (keeper, shown_board, *copies, shown, *callbacks)
-        search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, tally)
-        with _begun(callbacks, prepared.folder, store) as ended:
+    with _begun(callbacks, prepared, store) as ended:
+        with progress.Progress(console, prepared.plan, tally, best, reports) as shown:
+            observers: Sequence[Observer[dsl.Genotype]] = (keeper, shown_board, *copies, shown, *callbacks)
+            search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, tally)
             reason = search.run()
-            ended.append(reason)
-    shown_board.close()
+        shown_board.close()
+        _choose(prepared, store, executor, console)
+        ended.append(reason)
     return reason, True
 
 
+def _choose(prepared: Run, store: Store, executor: Executor, console: Console) -> None:
+    """Chooses the best individual, and shows the number of candidates that have been trained again."""
+    with progress.Counting(console, "candidates that were retrained") as counting:
+        choose(prepared, store, executor, counting.show)
+
+
 @contextmanager
-def _begun(callbacks: Sequence[Callback], folder: Path, store: Store) -> Iterator[list[str]]:
+def _begun(callbacks: Sequence[Callback], prepared: Run, store: Store) -> Iterator[list[str]]:
     """A context in which callbacks receive a search. The context takes the reason why the search has ended."""
     settings = {**store.signed("identity"), **store.signed("setting")}
     for callback in callbacks:
-        callback.begin(folder, settings)
+        callback.begin(prepared.folder, settings)
     reason: list[str] = []
     try:
         yield reason
     finally:
-        best = next(iter(store.best(1)), None)
+        best, _ = best_of(prepared, store)
         for callback in callbacks:
             callback.end(reason[0] if reason else "the search was interrupted", best)
 
@@ -278,12 +289,12 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Cl
     The result is measured once and kept in the store. It is written for TensorBoard when it is measured, and when this
     run has evaluated individuals (`is_new`).
     """
-    best = next(iter(store.best(1)), None)
+    best, fitness = best_of(prepared, store)
     if best is None:
         return None
     noted = tested = store.tested(best.id)
-    if tested is None and prepared.fitness.can_test(best.id):
-        tested = call(executor, prepared.fitness.test, best.id, best.genotype, retries=prepared.plan.retries)
+    if tested is None and fitness.can_test(best.id):
+        tested = call(executor, fitness.test, best.id, best.genotype, retries=prepared.plan.retries)
     if tested is None:
         return None
     if noted is None or is_new:
@@ -306,7 +317,10 @@ def _front(prepared: Run, store: Store) -> Found | None:
 def _outcome(store: Store, tested: Classification | None, reason: str) -> Outcome:
     finished, failed, _ = store.counts()
     failure, share = next(iter(store.reasons(1)), ""), store.step_share()
-    return Outcome(store.best(5), tested, reason, finished, failed, failure, share, predicted=_predicted(store))
+    finalists, predicted = finalists_of(store), _predicted(store)
+    best = tuple(now for _, now in finalists.values()) or store.best(5)
+    searched = {id: before for id, (before, _) in finalists.items()}
+    return Outcome(best, tested, reason, finished, failed, failure, share, predicted=predicted, searched=searched)
 
 
 def _predicted(store: Store) -> tuple[int, float | None]:

@@ -22,6 +22,7 @@ import dsl
 from evolve import Algorithm, CellSpace, SearchError, Store, UsageError
 from evolve import config as gin_config
 from evolve.observers import progress
+from evolve.search.retraining import best_of
 from evolve.store.history import measured, standings
 from evolve.whole import run as search
 from experiments.figure import Curves, draw
@@ -148,8 +149,9 @@ def _curves(job: Job, algorithm: Algorithm[dsl.Genotype]) -> Curves:
             members = measured(standing.population)
             best.append(standing.best.fitness if standing.best else 0.0)
             population.append(mean(members) if members else 0.0)
-        tested = [store.tested(individual.id) for individual in store.best(1)]
-    return Curves(tuple(best), tuple(population), tested[0].accuracy if tested and tested[0] else None)
+        chosen = best_of(store)
+        tested = None if chosen is None else store.tested(chosen.id)
+    return Curves(tuple(best), tuple(population), None if tested is None else tested.accuracy)
 
 
 def _table(curves: Mapping[str, Sequence[Curves]]) -> Table:

@@ -20,6 +20,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
+    has_finalists = settings.finalists is not None
     goal = f"{plural(settings.individuals, 'individual')} by {prepared.config.algorithm_name()}"
     if prepared.fitness.budget_seconds is not None:
         goal = f"at most {goal}, in {prepared.fitness.budget_seconds:,} simulated seconds"
@@ -30,6 +31,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         *([("genes", f"{genes} (used in the place of these settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
         *([("rungs", _rungs(settings.rungs, settings.reduction))] if settings.rungs else []),
+        *([("at the end", _finalists(settings.finalists, settings.finalist_repeats))] * has_finalists),
         ("workers", prepared.workers),
         *prepared.found,
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
@@ -37,6 +39,11 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         *([("storage", settings.storage)] if settings.storage else []),
         *zip(("watch", "", ""), watch(prepared), strict=True),
     ]
+
+
+def _finalists(count: int | None, repeats: int) -> str:
+    """Returns the row of the header about retrainings."""
+    return f"the best of {plural(count or 0, 'finalist')} is chosen by {plural(repeats, 'retraining')} of each"
 
 
 def _rungs(epochs: tuple[int, ...], reduction: int) -> str:

@@ -71,7 +71,7 @@ class Keeper:
         self._checkpoints = checkpoints(weights)
         # The last run may have ended after it wrote a row and before it wrote or removed files.
         if best is not None:
-            self._write(best, space.genotype(best.genotype))
+            write_best(fitness, best, space.genotype(best.genotype))
         names = {path.name.partition(".")[0] for folder in self._fronts() for path in folder.glob("[0-9]*")}
         self._front = {int(name) for name in names if name.isdecimal()}
         still = [*front]
@@ -83,7 +83,7 @@ class Keeper:
         """Writes a new best network, and removes weights that are not needed any more."""
         best = standing.best
         if best is not None and best.id == individual.id:
-            self._write(individual, genotype)
+            write_best(self._fitness, individual, genotype)
         if individual.id in standing.front:
             self._write_in_front(individual, genotype)
         self._remove_all_but(standing.front)
@@ -100,16 +100,11 @@ class Keeper:
             weights_file(self._weights, id).unlink(missing_ok=True)
             self._kept.remove(id)
 
-    def _write(self, best: Individual, genotype: dsl.Genotype) -> None:
-        """Writes the best genotype to `best.cell`. If its weights were kept, writes `best/` for `cell export`."""
-        filesystem.write(self._fitness.folder / "best.cell", genotype.standalone().encode())
-        self._write_network(best, genotype, best_folder(self._weights.parent))
-
     def _write_in_front(self, one: Individual, genotype: dsl.Genotype) -> None:
         folder, networks = self._fronts()
         folder.mkdir(exist_ok=True)
         filesystem.write(folder / f"{one.id}.cell", genotype.standalone().encode())
-        self._write_network(one, genotype, networks / str(one.id))
+        _write_network(self._fitness, one, genotype, networks / str(one.id))
         self._front.add(one.id)
 
     def _remove_all_but(self, kept: Collection[int]) -> None:
@@ -126,19 +121,26 @@ class Keeper:
         """Returns the folder of the texts of the front, and that of its networks."""
         return self._fitness.folder / FRONT, self._weights.parent / FRONT
 
-    def _write_network(self, one: Individual, genotype: dsl.Genotype, folder: Place) -> None:
-        """Writes a network with its weights, if they were kept."""
-        path = weights_file(self._weights, one.id)
-        if not path.exists():
-            return
-        facts, accuracy = self._fitness.known, accuracy_of(one)
-        try:
-            network = saved.Saved(
-                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, accuracy,
-                facts.preparation,
-            )  # fmt: skip
-        except CompileError as error:
-            raise UsageError(
-                f"{path} cannot be used: {error}; remove it, and the same command resumes the search"
-            ) from None
-        saved.write(folder, network)
+
+def write_best(fitness: Fitness, best: Individual, genotype: dsl.Genotype) -> None:
+    """Writes the best genotype to `best.cell`. If its weights were kept, writes `best/` for `cell export`."""
+    filesystem.write(fitness.folder / "best.cell", genotype.standalone().encode())
+    _write_network(fitness, best, genotype, best_folder(fitness.weights.parent))
+
+
+def _write_network(fitness: Fitness, one: Individual, genotype: dsl.Genotype, folder: Place) -> None:
+    """Writes a network with its weights, if they were kept."""
+    path = weights_file(fitness.weights, one.id)
+    if not path.exists():
+        return
+    facts, accuracy = fitness.known, accuracy_of(one)
+    try:
+        network = saved.Saved(
+            genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, accuracy,
+            facts.preparation,
+        )  # fmt: skip
+    except CompileError as error:
+        raise UsageError(
+            f"{path} cannot be used: {error}; remove it, and the same command resumes the search"
+        ) from None
+    saved.write(folder, network)

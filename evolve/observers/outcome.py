@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,7 +21,8 @@ ERRORS = 2.0  # a difference is taken for chance if it is at most this number of
 class Outcome:
     """The end of a search: its best individuals, its counts, and the reason of the end."""
 
-    best: tuple[Individual, ...] = ()  # the best individuals, sorted from the best down
+    # the best individuals, sorted from the best down; that were retrained, these are the finalists with their values
+    best: tuple[Individual, ...] = ()
     tested: Classification | None = None  # the result of the best individual on the test images
     reason: str = ""  # why the search has ended
     finished: int = 0
@@ -32,6 +33,7 @@ class Outcome:
     objective: Objective = field(default_factory=lambda: Objective("accuracy"))  # gives the fitness
     front: Found | None = None  # the front of a search for several objectives
     predicted: tuple[int, float | None] = (0, None)  # how many individuals a model chose, and its rank correlation
+    searched: Mapping[int, Individual] = field(default_factory=dict)  # the finalists as they were in the search, by id
     remedies: tuple[str, ...] = ()  # flags for another search that may reach a higher accuracy
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dsl.wording import plural
 from evolve.fitness import running
 from evolve.objectives import Objective
 from evolve.observers.front import PICTURE
@@ -132,16 +133,20 @@ class Progress(_Lines):
         return Group(first, Text("  ".join(words), no_wrap=True, overflow="ellipsis"))
 
 
-class Reading(_Lines):
-    """A progress line with the number of images that have been read. A log file gets a line every PLAIN_SECONDS."""
+class Counting(_Lines):
+    """A progress line with a number, such as that of images that have been read. A log file gets one in PLAIN_SECONDS.
 
-    def __init__(self, console: Console) -> None:
-        self._text = ""
+    Args:
+      what: the text before the number.
+    """
+
+    def __init__(self, console: Console, what: str) -> None:
+        self._what, self._text = what, ""
         super().__init__(console, 4)
 
     def show(self, done: int, all: int) -> None:
-        """Shows the number of images that have been read."""
-        self._text = f"reading images: {done:,} of {all:,}"
+        """Shows how many of all are done."""
+        self._text = f"{self._what}: {done:,} of {all:,}"
         self._report()
 
     def _line(self) -> Text:
@@ -239,7 +244,9 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
         _say(console, f"a model chose {count} individuals{shown}")
     if outcome.step_share is not None:
         _say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
-    console.print(_best(best, outcome.objective))
+    console.print(_best(best, outcome.objective, outcome.searched))
+    for line in _retrained(outcome):
+        _say(console, line)
     if outcome.front is not None:
         console.print(outcome.front.table())
     for name, value in best[0].metrics if best else ():
@@ -272,21 +279,42 @@ def _say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style), soft_wrap=True)
 
 
-def _best(best: Sequence[Individual], objective: Objective) -> Table:
+def _retrained(outcome: Outcome) -> Iterator[str]:
+    """Yields lines about the retrainings of the best individuals."""
+    best, searched = outcome.best, outcome.searched
+    for one in best:
+        if one.is_failed and searched:
+            yield f"the retrainings of {one.id} failed: {one.error.partition(chr(10))[0]}"
+    if searched and not best[0].is_failed:
+        title, first = outcome.objective.title, best[0]
+        yield (
+            f"individual {first.id} is the best of {plural(len(best), 'finalist')} by their retrainings: {title} "
+            f"{_with_error(first, outcome.objective)}, and {outcome.objective.shown(searched[first.id].fitness)} in "
+            "the search"
+        )
+
+
+def _best(best: Sequence[Individual], objective: Objective, searched: Mapping[int, Individual]) -> Table:
+    """Returns the table of the best individuals. Finalists have the metric of their retrainings first."""
     table = Table(title="The best", title_justify="left")
+    again = [f"retrained {objective.title}"] if searched else []
     parent = "parents" if any(one.mate is not None for one in best) else "parent"
     has_rungs = any(one.rung for one in best)
-    for heading in (objective.title, *(["rung"] if has_rungs else []), "params", "mult-adds", "id", "rule", parent):
+    rung_heading = ["rung"] if has_rungs else []
+    for heading in (*again, objective.title, *rung_heading, "params", "mult-adds", "id", "rule", parent):
         table.add_column(heading, justify="left" if heading == "rule" else "right")
     for one in best:
         rung = [str(one.rung + 1)] if has_rungs else []
-        numbers = (_with_error(one, objective), *rung, f"{one.params:,}", f"{one.mult_adds:,}", str(one.id))
+        metrics = [_with_error(each, objective) for each in (one, searched.get(one.id)) if each is not None]
+        numbers = (*metrics, *rung, f"{one.params:,}", f"{one.mult_adds:,}", str(one.id))
         table.add_row(*numbers, Text(one.rule), ", ".join(map(str, one.parents)))
     return table
 
 
 def _with_error(one: Individual, objective: Objective) -> str:
     """Returns the metric of an individual, with its standard error if it is a mean: 0.9512 ± 0.0031."""
+    if one.is_failed:
+        return "failed"
     error = one.fitness_error
     return objective.shown(one.fitness) + ("" if error is None else f" ± {error:.4f}")
 

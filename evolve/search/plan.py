@@ -130,6 +130,7 @@ class Plan:
     order: Literal["finished", "born"] = "finished"  # the order in which results reach the algorithm
     objectives: Objectives = field(default_factory=lambda: Objectives([Objective("fitness")]))
     rungs: tuple[int, ...] = ()  # the epochs after which trainings are compared; empty: trainings are not interrupted
+    repeats: int = 1  # evaluations of each individual
     reduction: int = 3  # one of this number of results is trained on to the next rung
     stop: bool = False  # whether a training is stopped that is below all that were promoted
 

@@ -40,6 +40,8 @@ ADDED = (
     ),
     Added("neat.stagnation", "0.9.0", "None"),
     Added("search.stop", "0.9.0", "False"),
+    Added("search.finalists", "0.9.0", "None"),
+    Added("search.finalist_repeats", "0.9.0", "3"),
     Added("training.jit_compile", "0.10.0", "False"),
     Added("search.initial_weights", "0.10.0", ""),
 )

@@ -5,15 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from evolve.store.database import FILE, explained_errors, reading
+from evolve.store.retraining import CHOSEN, RETRAINED
 from evolve.store.rows import EXPORTED, shown
 
 RUNGS = "rungs"  # the last column, which a search without rungs does not have
 _RESULT = ("rung", "status", "fitness", "seconds", "flops", "error")  # what the column has of each result
+_NOTED = f"(select json_extract(value, '$.%s') from meta where key = 'note.{RETRAINED.format('')}' || individuals.id)"
+# The columns of retrainings, with the SQL of their values. A search without retrainings does not have them.
+_COLUMNS = {
+    "retrained_fitness": _NOTED % "fitness",
+    "retrained_error": _NOTED % "fitness_error",
+    "chosen": f"coalesce((select json_extract(value, '$.id') from meta where key = 'note.{CHOSEN}') = id, 0)",
+}
 
 
 def write_csv(folder: Path, out: IO[str]) -> None:
@@ -25,7 +33,7 @@ def write_csv(folder: Path, out: IO[str]) -> None:
     with reading(folder) as db:
         table = csv.writer(out, lineterminator="\n")
         last = [RUNGS] * _has_rungs(db, folder)
-        table.writerow([*EXPORTED, *last])
+        table.writerow([*names(db, folder), *last])
         for row in rows(db, folder):
             table.writerow([*row, *(json.dumps(_results(db, row[0])) for _ in last)])
 
@@ -39,19 +47,32 @@ def write_json(folder: Path, out: IO[str]) -> None:
     with reading(folder) as db:
         before, has_rungs = "[\n", _has_rungs(db, folder)
         for row in rows(db, folder):
-            found = shown(row) | ({RUNGS: _results(db, row[0])} if has_rungs else {})
+            found = named(row) | ({RUNGS: _results(db, row[0])} if has_rungs else {})
             out.write(before + json.dumps(found, ensure_ascii=False))
             before = ",\n"
         out.write("[]\n" if before == "[\n" else "\n]\n")
 
 
+def names(db: sqlite3.Connection, folder: Path) -> tuple[str, ...]:
+    """Returns the names of the columns of `rows`."""
+    with explained_errors(folder / FILE):
+        found = db.execute("select 1 from meta where key like ? limit 1", (f"note.{RETRAINED.format('%')}",)).fetchone()
+    return (*EXPORTED, *(_COLUMNS if found else ()))
+
+
+def named(row: Sequence[object]) -> dict[str, object]:
+    """Returns a row as a dictionary for JSON."""
+    return shown(row[: len(EXPORTED)]) | dict(zip(_COLUMNS, row[len(EXPORTED) :], strict=False))
+
+
 def rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
-    """Yields the columns `EXPORTED` of all individuals as they are when the export begins, without later changes."""
+    """Yields the columns `names` of all individuals as they are when the export begins, without later changes."""
+    retrained = [f", {_COLUMNS[name]}" for name in names(db, folder)[len(EXPORTED) :]]
     with explained_errors(folder / FILE):
         # The column `finished` of a held result is negative. Its place in the order is not known, so it is exported
         # as empty.
         columns = ", ".join(EXPORTED).replace("finished", "nullif(max(finished, 0), 0)")
-        yield from db.execute(f"select {columns} from individuals order by id")
+        yield from db.execute(f"select {columns}{''.join(retrained)} from individuals order by id")
 
 
 def _has_rungs(db: sqlite3.Connection, folder: Path) -> bool:

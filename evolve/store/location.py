@@ -10,7 +10,8 @@ from evolve.errors import UsageError
 from evolve.store import JOURNAL as JOURNAL
 from evolve.store.store import Store
 
-BEST, FRONT, WEIGHTS = "best", "front", "weights"  # folders of a work directory, or of its storage
+# folders of a work directory, or of its storage
+BEST, FINALISTS, FRONT, WEIGHTS = "best", "finalists", "front", "weights"
 OWNER = "search.id"  # the file with the id of the search that uses a storage
 NOTE = "storage"  # the note in a store that has this id
 

@@ -15,6 +15,7 @@ from evolve.records import RANDOM
 from evolve.settings import seconds_of
 from evolve.store.differences import ADDED
 from evolve.store.location import BEST, WEIGHTS
+from evolve.store.retraining import choice_in, retrained_in
 from evolve.store.store import ENDED
 from evolve.tab.living import is_of_algorithm, value_of
 from evolve.tab.numbers import read
@@ -134,6 +135,17 @@ class About:
         executor = str(self.setting("search.executor"))
         found = self.setting(f"{executor}.workers")
         return 1 if executor == "serial" else found if isinstance(found, int) else None
+
+    @property
+    def chosen(self) -> int | None:
+        """The individual that retrainings have chosen; None if there are none."""
+        choice = choice_in(self.meta)
+        return None if choice is None else choice.id
+
+    def retrained(self, id: int | None) -> float | None:
+        """Returns the mean fitness of the retrainings of an individual; None if there are none, or they failed."""
+        found = None if id is None else retrained_in(self.meta, id)
+        return None if found is None or found.error else found.fitness
 
     def has_weights(self, id: int, folder: Path, is_best: bool) -> bool:
         """Returns whether a file with the weights of an individual is on this machine."""

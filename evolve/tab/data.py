@@ -100,9 +100,10 @@ class Data:
                 pairs = [(row.parent, id), (row.mate, id)]
                 difference, mate_difference = self._lines.of(pairs, self._genotypes, db)
             epochs = self._source.in_training.get(id)
-            is_best, folder = of.best is not None and of.best.id == id, self._source.folder
+            is_best, folder = overview.best_of(self._about, of) == id, self._source.folder
             return {
                 **found,
+                "retrained": self._about.retrained(id),
                 "difference": difference,
                 "mate_difference": mate_difference,
                 "commands": [] if folder is None else one.commands(row, folder, self._about, is_best),

@@ -60,8 +60,15 @@ def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
         "budget": about.budget,
         "workers": {"busy": busy, "of": about.workers},
         "step_share": of.costs.step_share,
-        "test": about.test(None if of.best is None else of.best.id),
+        "chosen": about.chosen,
+        "retrained": about.retrained(about.chosen),
+        "test": about.test(best_of(about, of)),
     }
+
+
+def best_of(about: About, of: Individuals) -> int | None:
+    """Returns the id of the best individual: the one that retrainings have chosen, or the fittest one."""
+    return about.chosen or (None if of.best is None else of.best.id)
 
 
 def columns(of: Individuals, places: Sequence[int]) -> Answer:

@@ -21,9 +21,14 @@ regularized_evolution.sample_size = 3
 
 @pytest.fixture
 def small_gin(tmp_path: Path) -> Path:
-    """Writes the images and the gin file, and returns the path of the gin file."""
+    """The gin file of a small search, in a folder with its images."""
+    return written_gin(tmp_path)
+
+
+def written_gin(folder: Path) -> Path:
+    """Writes the images and the gin file to a folder, and returns the path of the gin file."""
     rng = np.random.default_rng(0)
-    images = tmp_path / "images.npz"
+    images = folder / "images.npz"
     np.savez(
         images,
         x_train=rng.integers(0, 255, (60, 8, 8, 1), dtype=np.uint8),
@@ -31,6 +36,6 @@ def small_gin(tmp_path: Path) -> Path:
         x_test=rng.integers(0, 255, (30, 8, 8, 1), dtype=np.uint8),
         y_test=np.arange(30) % 3,
     )
-    path = tmp_path / "small.gin"
+    path = folder / "small.gin"
     path.write_text(GIN.format(images=images))
     return path

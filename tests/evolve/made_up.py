@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import sys
 import time
 
@@ -10,6 +11,8 @@ import dsl
 from compiler import CompileError
 from evolve import Evaluation, Task
 from evolve.fitness.base import Fitness
+
+FAILING: frozenset[int] = frozenset()  # the random seeds for which `unlucky` fails, which a test replaces
 
 
 def separables(genotype: dsl.Genotype, seed: int) -> float:
@@ -68,3 +71,15 @@ def evaluated(fitness: Fitness, task: Task) -> tuple[Evaluation, bool]:
 def convolutions(genotype: dsl.Genotype, seed: int) -> float:
     """Returns the accuracy of `tests.evolve.asking`."""
     return genotype.text().count("conv[3x3]") / 8 + seed % 1000 / 1e5
+
+
+def noisy(genotype: dsl.Genotype, seed: int) -> float:
+    """Returns a fitness that is mostly luck, which follows from the random seed."""
+    return random.Random(seed).gauss(0.5, 0.1) + genotype.text().count("sep_conv") / 1000
+
+
+def unlucky(genotype: dsl.Genotype, seed: int) -> float:
+    """Returns the fitness of `noisy`, and fails for the random seeds `FAILING`."""
+    if seed in FAILING:
+        raise CompileError("there is no such layer\nand a second line")
+    return noisy(genotype, seed)

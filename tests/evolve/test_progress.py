@@ -14,7 +14,7 @@ from evolve import Individual, Plan, Standing
 from evolve.fitness import running
 from evolve.observers import progress
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
-from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
+from evolve.observers.progress import Counting, Progress, counted, duration, share, show_end, size, time_left, timed
 from evolve.records import Classification, Spent
 from evolve.search.plan import Tally
 
@@ -160,7 +160,7 @@ def test_a_terminal_has_two_lines_however_narrow(width: int, tmp_path: Path) -> 
 
 def test_a_log_shows_how_many_images_have_been_read(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    with Reading(Console(file=out)) as reading:
+    with Counting(Console(file=out), "reading images") as reading:
         reading.show(10, 2000)
         monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
         reading.show(1500, 2000)

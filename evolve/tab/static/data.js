@@ -171,10 +171,13 @@ export class SearchData {
     return id === null ? -1 : (this._places.get(id) ?? -1);
   }
 
-  /** @returns {number} the place of the best individual; -1 if none is done */
+  /** @returns {number} the place of the best individual, the one that retrainings chose; -1 if none is done */
   _best() {
     const { fitness, status, params, mult_adds: multAdds, finished, rung } = this.columns;
-    let best = -1;
+    let best = this.place(this.search.chosen);
+    if (best >= 0) {
+      return best;
+    }
     for (let place = 0; place < this.count; place += 1) {
       if (status[place] !== DONE || !finished[place]) {
         continue;

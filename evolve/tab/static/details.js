@@ -289,6 +289,9 @@ function numbersOf({ data }, answer) {
     .map((measure) => /** @type {const} */ ([measure, data.values(measure.key)[place]]))
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([{ title, kind }, value]) => [title, shown(value, kind)]);
+  if (answer.retrained !== null) {
+    found.push(["Retrained", metricText(data.search, answer.retrained)]);
+  }
   if (answer.step_seconds !== null && answer.seconds) {
     found.push(["Time in steps", shown(answer.step_seconds / answer.seconds, "share")]);
   }

@@ -345,7 +345,8 @@ function showFacts(node, state) {
       metricText(search, data.columns.fitness[data.best]),
     );
     const test = search.test ? `, test ${shown(search.test.accuracy, "fitness")}` : "";
-    items.push(["Best", link, `individual ${bestId}${test}`]);
+    const again = search.retrained === null ? "" : `, retrained ${metricText(search, search.retrained)}`;
+    items.push(["Best", link, `individual ${bestId}${again}${test}`]);
   }
   items.push([
     "Finished",

@@ -45,6 +45,8 @@
  * @property {{ seconds: number | null, flops: number | null, target: number | null, simulated?: number | null }} budget
  * @property {{ busy: number, of: number | null }} workers
  * @property {number | null} step_share share of the workers' time that was spent in steps
+ * @property {number | null} chosen the individual that retrainings have chosen as the best
+ * @property {number | null} retrained the mean fitness of its retrainings
  * @property {{ id: number, accuracy: number } | null} test
  */
 
@@ -159,6 +161,7 @@
  * @property {string[]} mate_difference to its mate
  * @property {string[]} weights sentences about the weights with which it starts
  * @property {number | null} gain
+ * @property {number | null} retrained the mean fitness of its retrainings
  * @property {number[]} duplicates
  * @property {number[]} children
  * @property {number} descendants

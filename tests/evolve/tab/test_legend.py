@@ -16,7 +16,7 @@ SHOW = """async (species) => {
   const of = (value) => species.map(() => value);
   const columns = { id: [...species.keys()], rule: of(0), status: of(1), fitness: of(0.5), rung: of(0), species };
   for (const name of ["finished", "left", "parent", "params", "mult_adds"]) columns[name] = of(1);
-  window.data = new SearchData({ columns, rules: ["random"], metrics: {} });
+  window.data = new SearchData({ search: { chosen: null }, columns, rules: ["random"], metrics: {} });
   if (!window.legend) {
     window.legend = new Legend("rule", () => window.legend.show(window.data));
     document.body.replaceChildren(window.legend.chooser, window.legend.node);
