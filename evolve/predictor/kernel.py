@@ -5,8 +5,9 @@ Numbers are standardized on evaluated individuals only. Whatever else is known o
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from evolve.predictor.features import Features
 
 Array = NDArray[np.float64]
 _CONSTANT = 1e-9  # a standard deviation below which a number is a constant
+_DROPPED = -1  # stands for the column of a neighbourhood that does not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,15 @@ class Scale:
     deviations: Array
 
     @classmethod
-    def of(cls, evaluated: Sequence[Features]) -> Scale:
-        """Returns the scale of the numbers of evaluated individuals."""
+    def of(cls, evaluated: Sequence[Features]) -> tuple[Scale, Array]:
+        """Returns the scale of the numbers of evaluated individuals, and their standardized numbers."""
         names = sorted(_varying([one.numbers for one in evaluated])[0])
         rows = _dense(names, evaluated)
         means, deviations = rows.mean(axis=0), rows.std(axis=0)
         varies = deviations > _CONSTANT
         kept = tuple(name for name, is_kept in zip(names, varies, strict=True) if is_kept)
-        return cls(kept, means[varies], deviations[varies])
+        scale = cls(kept, means[varies], deviations[varies])
+        return scale, (np.ascontiguousarray(rows[:, varies]) - scale.means) / scale.deviations
 
     def rows(self, found: Sequence[Features]) -> Array:
         """Returns the standardized numbers of genotypes `[genotypes, numbers]`."""
@@ -61,55 +64,74 @@ class Kernel:
 
     Attributes:
       scale: the scale of the numbers.
-      places: the columns of the neighbourhoods whose counts vary among evaluated individuals, by their names.
-      constant: the names of the neighbourhoods of which all evaluated individuals have the same number.
+      places: the columns of the neighbourhoods whose counts vary among evaluated individuals, by their names. Those
+        of which all evaluated individuals have the same number are dropped.
+      columns: the number of columns.
       distance: the median distance of evaluated individuals.
     """
 
     scale: Scale
     places: Mapping[str, int]
-    constant: frozenset[str]
+    columns: int
     distance: float = 1.0
 
     @classmethod
     def of(cls, evaluated: Sequence[Features]) -> tuple[Kernel, Points]:
         """Returns the kernel in the scale of evaluated individuals, and these individuals as it compares them."""
-        scale = Scale.of(evaluated)
+        scale, rows = Scale.of(evaluated)
         varying, constant = _varying([one.neighbourhoods for one in evaluated])
-        kernel = cls(scale, {name: place for place, name in enumerate(sorted(varying))}, constant)
-        points = kernel.points(evaluated)
+        places = {name: place for place, name in enumerate(sorted(varying))}
+        kernel = cls(scale, places | dict.fromkeys(constant, _DROPPED), len(varying))
+        points = Points(rows, kernel._shares(evaluated))
         squares = _squared_distances(points.rows, points.rows)[np.triu_indices(len(evaluated), 1)]
         distance = math.sqrt(float(np.median(squares))) if len(squares) else 0.0
         return replace(kernel, distance=distance or 1.0), points
 
     def points(self, found: Sequence[Features]) -> Points:
         """Returns genotypes as this kernel compares them."""
-        shares = np.zeros((len(found), len(self.places)))
+        return Points(self.scale.rows(found), self._shares(found))
+
+    def _shares(self, found: Sequence[Features]) -> Array:
+        """Returns the counts of neighbourhoods, so scaled that the counts of a genotype have the length 1."""
+        shares = np.zeros((len(found), self.columns))
+        unknown = itertools.repeat(self.columns)
         for row, one in zip(shares, found, strict=True):
-            own = [(name, count) for name, count in one.neighbourhoods.items() if name not in self.constant]
-            length = math.sqrt(sum([count * count for _, count in own])) or 1.0
-            for name, count in own:
-                place = self.places.get(name)
-                if place is not None:
-                    row[place] = count / length
-        return Points(self.scale.rows(found), shares)
+            own = one.neighbourhoods
+            places = np.fromiter(map(self.places.get, own, unknown), np.intp, len(own))
+            counts = np.fromiter(own.values(), np.float64, len(own))
+            length = math.sqrt(float((counts[places != _DROPPED] ** 2).sum())) or 1.0
+            known = (places != _DROPPED) & (places < self.columns)
+            row[places[known]] = counts[known] / length
+        return shares
 
     def between(self, one: Points, other: Points, length: float) -> Array:
         """Returns the similarities `[one, other]`. `length` is that of the Gaussian, in median distances."""
-        squares = _squared_distances(one.rows, other.rows)
-        near = np.exp(-squares / (2 * (length * self.distance) ** 2))
-        return np.asarray(0.5 * near + 0.5 * one.shares @ other.shares.T)
+        return next(self.betweens(one, other, [length]))
+
+    def betweens(self, one: Points, other: Points, lengths: Iterable[float]) -> Iterator[Array]:
+        """Yields the similarities `[one, other]` for each length of the Gaussian."""
+        squares, shared = _squared_distances(one.rows, other.rows), 0.5 * one.shares @ other.shares.T
+        for length in lengths:
+            near = np.exp(-squares / (2 * (length * self.distance) ** 2))
+            yield np.asarray(0.5 * near + shared)
 
 
 def _varying(found: Sequence[Mapping[str, float]]) -> tuple[frozenset[str], frozenset[str]]:
     """Returns the names whose values vary, where a missing one is 0, and the names of the others."""
-    constant = frozenset(name for name, _ in set.intersection(*({*values.items()} for values in found)))
+    first, *others = found
+    same = [*first.items()]
+    for (
+        values
+    ) in others:  # Few names are left after a few individuals, so this takes less time than sets of all values.
+        same = [(name, value) for name, value in same if values.get(name) == value]
+    constant = frozenset(name for name, _ in same)
     return frozenset().union(*found) - constant, constant
 
 
 def _dense(names: Sequence[str], found: Sequence[Features]) -> Array:
     """Returns the numbers with these names, 0 where there is none `[found, names]`."""
-    rows = [[one.numbers.get(name, 0.0) for name in names] for one in found]
+    missing = itertools.repeat(0.0)
+    rows = [[*map(one.numbers.get, names, missing)] for one in found]
     return np.array(rows, dtype=np.float64).reshape(len(found), len(names))
 
 

@@ -71,8 +71,8 @@ def likeliest(evaluated: Sequence[Features], values: Sequence[float]) -> Assumed
     kernel, points = Kernel.of(evaluated)
     scores = normal_scores(values)
     found: dict[Assumed, float] = {}
-    for length in LENGTHS:
-        spread, axes = np.linalg.eigh(kernel.between(points, points, length))
+    for length, covariance in zip(LENGTHS, kernel.betweens(points, points, LENGTHS), strict=True):
+        spread, axes = np.linalg.eigh(covariance)
         squares = (axes.T @ scores) ** 2
         for noise in NOISES:
             variances = np.maximum(spread, 0.0) + noise
