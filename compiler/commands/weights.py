@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +57,8 @@ def weights(options: argparse.Namespace) -> int:
 
     pretrained.write(out, saved, source)
     made = pretrained.read(out)
-    count = sum(value.size for value in saved.weights.values())
-    print(f"{out}: {plural(count, 'value')} of {plural(len(saved.weights), 'variable')}, from {source}")
+    shapes = made.agreement(saved.graph).shapes.values()
+    print(f"{out}: {plural(len(shapes), 'weight')} with {sum(map(prod, shapes)):,} values, from {source}")
     print(f"images are {made.normalization()}")
     print(f"a search begins from them with {pasted('search.initial_weights', options.out)}")
     print(f"a training begins from them with --weights, as in cell train {text} --weights {shlex.quote(options.out)}")

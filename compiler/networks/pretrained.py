@@ -24,9 +24,9 @@ from compiler.primitives.base import Shape
 from dsl.wording import by_x, listed, nearest_name, plural
 
 SOURCE = "source"  # the fact that says where the weights come from
-LEAST = 1 / 3  # the least share of the variables of a network that its initial weights must have
+LEAST = 1 / 3  # the least share of the weights of a network that its initial weights must have
 FACTOR = 10.0  # pixels whose deviations differ by more than this factor are in other units
-SHOWN = 3  # the number of variables that a message lists
+SHOWN = 3  # the number of weights that a message lists
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +66,12 @@ class Pretrained:
             )
 
     def rows(self, graph: Graph) -> list[tuple[str, str]]:
-        """Returns the rows of a header: the file, the variables of a network that it has, and the normalization."""
+        """Returns the rows of a header: the file, the weights of a network that it has, and the normalization."""
         found = ("initial weights", f"{self.path}, from {self.source}")
         return [found, *self.agreement(graph).rows(), ("  images", self.normalization())]
 
     def agreement(self, graph: Graph) -> Agreement:
-        """Returns which variables a network takes. `graph` has no auxiliary head, or its head counts too."""
+        """Returns which weights of a network are in the file. An auxiliary head does not count."""
         return agreement(graph, self.network.weights)
 
     def normalization(self) -> str:
@@ -140,11 +140,11 @@ def normalization(path: Place) -> tuple[tuple[float, ...], tuple[float, ...]] | 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The variables of a network that are taken from a file of weights, and those that are left new.
+    """The weights of a network that are taken from a file of weights, and those that are left new.
 
     Attributes:
-      shapes: the shape of each variable of the network by its key.
-      given: the shape of each variable of the file by its key.
+      shapes: the shape of each weight of the network by its key.
+      given: the shape of each weight of the file by its key.
     """
 
     shapes: Mapping[str, Shape]
@@ -152,31 +152,31 @@ class Agreement:
 
     @property
     def taken(self) -> tuple[str, ...]:
-        """The keys of the variables that have the same shape in the file."""
+        """The keys of the weights that have the same shape in the file."""
         return tuple(key for key, shape in self.shapes.items() if self.given.get(key) == shape)
 
     @property
     def reshaped(self) -> tuple[str, ...]:
-        """The keys of the variables that have another shape in the file."""
+        """The keys of the weights that have another shape in the file."""
         return tuple(key for key, shape in self.shapes.items() if self.given.get(key, shape) != shape)
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The keys of the variables that the file lacks."""
+        """The keys of the weights that the file lacks."""
         return tuple(key for key in self.shapes if key not in self.given)
 
     def rows(self) -> list[tuple[str, str]]:
-        """Returns the rows of a table: the variables that are taken, and those that are left new with the reason."""
+        """Returns the rows of a table: the weights that are taken, and those that are left new with the reason."""
         values, all_values = (sum(prod(self.shapes[key]) for key in keys) for keys in (self.taken, self.shapes))
         new = {
             "of another shape": [self._shapes_of(key) for key in self.reshaped],
             "that the file lacks": list(self.absent),
         }
-        count = plural(len(self.shapes), "variable")
+        count = plural(len(self.shapes), "weight")
         return [
             ("  taken", f"{len(self.taken):,} of {count}, {values:,} of {all_values:,} values"),
             *(
-                ("  left new", f"{plural(len(keys), 'variable')} {why}: {_some(keys)}")
+                ("  left new", f"{plural(len(keys), 'weight')} {why}: {_some(keys)}")
                 for why, keys in new.items()
                 if keys
             ),
@@ -186,7 +186,7 @@ class Agreement:
         return f"{key} ({by_x(self.shapes[key])}, in the file {by_x(self.given[key])})"
 
     def check(self, path: Place) -> None:
-        """Checks that the file has enough variables of the network.
+        """Checks that the file has enough weights of the network.
 
         Raises:
           CompileError: it has the weights of another network.
@@ -197,7 +197,7 @@ class Agreement:
         first = next(key for key in self.shapes if self.given.get(key) != self.shapes[key])
         close = nearest_name(first, self.given)
         raise CompileError(
-            f"{path} has the weights of another network: {len(self.taken)} of {plural(len(self.shapes), 'variable')} "
+            f"{path} has the weights of another network: {len(self.taken)} of {plural(len(self.shapes), 'weight')} "
             f"of this one are in it with the same key and shape, and at least a third is needed; the first that is not "
             f"is {first} {by_x(self.shapes[first])}"
             + (f", and the nearest in the file is {close} {by_x(self.given[close])}" if close else "")
@@ -205,7 +205,7 @@ class Agreement:
 
 
 def agreement(graph: Graph, values: Weights) -> Agreement:
-    """Returns which variables a network takes from weights. `graph` has no auxiliary head."""
+    """Returns which weights of a network are in a file. `graph` has no auxiliary head."""
     shapes = {key: weight.shape for step in graph.steps for key, weight in step.weights()}
     return Agreement(shapes, {key: value.shape for key, value in values.items()})
 

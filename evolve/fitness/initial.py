@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -45,10 +46,16 @@ class Initial:
         """
         from compiler.networks import pretrained
 
+        otherwise = f"begin a search from random weights: {OFF}"
+        if not path.exists():
+            raise UsageError(
+                f"search.initial_weights is {name!r}: there is no {path}; restore or make the file, for example with "
+                f"cell weights --from applications:MobileNetV3Large --out {shlex.quote(name)}, or {otherwise}"
+            )
         try:
             return cls(name, path, pretrained.read(path).digest)
         except (CompileError, dsl.CellError, OSError) as error:
-            raise UsageError(f"search.initial_weights is {name!r}: {error}; or {OFF}") from None
+            raise UsageError(f"search.initial_weights is {name!r}: {error}; restore the file, or {otherwise}") from None
 
     def read(self) -> Pretrained:
         """Returns the weights. A process reads the file once.
@@ -72,7 +79,7 @@ class Initial:
 
         Args:
           facts: the facts of the images.
-          space: the search space as text, whose seed must have enough variables of the file.
+          space: the search space as text, whose seed must have enough weights of the file.
 
         Raises:
           UsageError: the weights are those of another network, or are not for such images.
@@ -86,7 +93,7 @@ class Initial:
         return replace(facts, mean=found.network.mean, std=found.network.std)
 
     def rows(self, facts: Facts, space: str) -> list[tuple[str, str]]:
-        """Returns the rows of the header: which variables of the seed the file has."""
+        """Returns the rows of the header: which weights of the seed the file has."""
         return self.read().rows(self._seed(facts, space))
 
     @staticmethod

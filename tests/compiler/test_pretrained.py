@@ -92,9 +92,9 @@ def test_what_agrees_is_taken_and_the_rest_is_listed_with_the_reason() -> None:
     assert (len(found.taken), found.reshaped) == (2, (kernel, "head/0/0/1/dense/bias"))
     assert [key.rpartition("/")[2] for key in found.absent] == ["gamma", "beta", "mean", "variance"]
     taken, reshaped, absent = found.rows()
-    assert taken == ("  taken", "2 of 8 variables, 128 of 190 values")
-    assert reshaped[1].startswith(f"2 variables of another shape: {kernel} (5x7, in the file 5x3) and ")
-    assert absent[1].startswith("4 variables that the file lacks: ") and absent[1].endswith(" and 1 more")
+    assert taken == ("  taken", "2 of 8 weights, 128 of 190 values")
+    assert reshaped[1].startswith(f"2 weights of another shape: {kernel} (5x7, in the file 5x3) and ")
+    assert absent[1].startswith("4 weights that the file lacks: ") and absent[1].endswith(" and 1 more")
 
 
 def test_weights_of_another_network_are_refused() -> None:
@@ -103,7 +103,7 @@ def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(CompileError) as raised:
         other.check(Path("a.npz"))
     assert str(raised.value) == (
-        "a.npz has the weights of another network: 1 of 4 variables of this one are in it with the same key and shape, "
+        "a.npz has the weights of another network: 1 of 4 weights of this one are in it with the same key and shape, "
         "and at least a third is needed; the first that is not is body/0/0/0/conv/kernel 3x3x3x6, and the nearest in "
         "the file is body/0/0/0/conv/kernel 3x3x3x4"
     )
@@ -253,8 +253,8 @@ def test_a_training_learns_faster_from_the_weights_of_another(files: Path, capsy
     capsys.readouterr()
     assert train("second", "begun", "--weights=first_weights.npz", *few, epochs=4) == 0
     printed = capsys.readouterr().out
-    assert "initial weights first_weights.npz, from first\n  taken         15 of 17 variables, " in printed
-    assert "  left new      2 variables of another shape: head/0/0/1/dense/kernel (32x3, in the file 32x7) " in printed
+    assert "initial weights first_weights.npz, from first\n  taken         15 of 17 weights, " in printed
+    assert "  left new      2 weights of another shape: head/0/0/1/dense/kernel (32x3, in the file 32x7) " in printed
     assert sum(accuracies("begun")) > sum(accuracies("random")) + 0.2
     first, begun = saved.read(Path("first")), saved.read(Path("begun"))
     assert (begun.mean, begun.std) == (first.mean, first.std)  # its images are normalized as the weights expect
@@ -291,7 +291,7 @@ def test_weights_that_do_not_fit_are_refused_before_anything_is_trained(
     made()
     Path("small.cell").write_text(TEXT)
     assert train("second", "other", "--weights=made.npz") == 2
-    assert "made.npz has the weights of another network: 1 of 4 variables" in capsys.readouterr().err
+    assert "made.npz has the weights of another network: 1 of 4 weights" in capsys.readouterr().err
     np.savez("coloured.npz", x_train=IMAGES, y_train=np.arange(90) % 3)
     assert train("coloured", "channels", "--weights=made.npz") == 2
     assert "made.npz are for images of 1 channel, and these images have 3 channels" in capsys.readouterr().err

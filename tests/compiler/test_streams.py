@@ -42,6 +42,13 @@ def test_its_description_is_that_of_its_data(tmp_path: Path) -> None:
     assert len(found.mean) == len(found.std) == 3
 
 
+def test_it_is_normalized_by_other_numbers_if_weights_expect_them(tmp_path: Path) -> None:
+    found = find(tree(tmp_path, ""))
+    other = found.normalized_by((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+    assert (other.mean, other.std) == ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0)) and other.train is found.train
+    assert found.mean != other.mean
+
+
 def test_it_is_found_without_tensorflow(tmp_path: Path) -> None:
     code = (
         "import sys; from compiler.images import data; "

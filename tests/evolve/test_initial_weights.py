@@ -15,7 +15,7 @@ from compiler import Training, lower, resolve
 from compiler.images import data
 from compiler.layers.model import step_layers
 from compiler.networks import pretrained, saved, weights
-from evolve import Evaluation, Task, UsageError, config, main
+from evolve import Evaluation, Store, Task, UsageError, config, main
 from evolve.fitness.images import facts_of
 from evolve.fitness.initial import Initial
 from evolve.fitness.training import TrainingFitness, weights_file
@@ -116,8 +116,8 @@ def test_images_are_normalized_as_the_weights_expect(small_gin: Path) -> None:
 def test_the_header_says_what_is_taken_and_what_is_new(small_gin: Path) -> None:
     rows = dict(begun(small_gin).rows())
     assert rows["initial weights"] == f"{small_gin.parent / 'net.npz'}, from a test"
-    assert rows["  taken"].startswith("6 of 8 variables, ")
-    assert rows["  left new"].startswith(f"2 variables of another shape: {LAST} (5x3, in the file 5x7) and ")
+    assert rows["  taken"].startswith("6 of 8 weights, ")
+    assert rows["  left new"].startswith(f"2 weights of another shape: {LAST} (5x3, in the file 5x7) and ")
     assert rows["  images"] == "normalized as the weights expect: (pixel - mean) / std, mean 100, std 60"
 
 
@@ -131,6 +131,26 @@ def test_the_contents_of_the_file_identify_the_search(small_gin: Path) -> None:
     assert first.read_bytes() == same.read_bytes()
     assert identity(first) == identity(same) != identity(other)
     assert identity(first).startswith("a file with the digest ") and identity("") == ""
+
+
+def test_a_search_is_resumed_with_the_same_contents_only(small_gin: Path) -> None:
+    first, other = made(small_gin.parent / "net.npz"), made(small_gin.parent / "other.npz", mean=99.0)
+
+    def identity(file: object) -> Mapping[str, str]:
+        run = prepared(small_gin, file)
+        return run.identity(run.config.algorithm(run.space((8, 8, 1), 3)))
+
+    with Store(small_gin.parent / "store") as store:
+        store.sign(identity(first))
+        store.compare(identity(first), {}, False)
+        for file, now in ((other, "a file with the digest "), ("", "nothing")):
+            message = rf"search\.initial_weights: there a file with the digest \w+, now {now}"
+            with pytest.raises(UsageError, match=message):
+                store.compare(identity(file), {}, False)
+        earlier = {name: value for name, value in identity("").items() if name != "search.initial_weights"}
+    with Store(small_gin.parent / "earlier") as store:  # as a version without the setting began it
+        store.sign(earlier)
+        store.compare(identity(""), {}, False)
 
 
 def test_a_file_beside_the_gin_file_is_found(small_gin: Path) -> None:
@@ -155,7 +175,7 @@ def test_a_file_that_is_changed_during_a_search_ends_it(small_gin: Path) -> None
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("gone.npz", "there are no weights in {folder}/gone.npz"),
+        ("gone.npz", "there is no {folder}/gone.npz; restore or make the file, for example with cell weights --from "),
         ("raw.npz", "raw.npz has weights without the facts about their images"),
         ("damaged.npz", "damaged.npz is not a file of weights"),
     ],
