@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -36,6 +37,7 @@ from evolve.fitness.facts import FOLDER, Facts
 from evolve.fitness.sharing import Choice
 from evolve.fitness.training import TrainingFitness
 from evolve.observers import announce, board, progress
+from evolve.observers.constant import Constant
 from evolve.observers.front import PICTURE, Found
 from evolve.observers.journal import Journal
 from evolve.observers.keep import Keeper, remove_checkpoints
@@ -251,9 +253,10 @@ def _search(
     keeper = Keeper(fitness, prepared.seed.space, best, frozenset(waiting), retried, front)
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
+    doubts = Constant(fitness.objectives, store.scored(), partial(progress.say, console, style="yellow"))
     with _begun(callbacks, prepared, store) as ended:
         with progress.Progress(console, prepared.plan, tally, best, reports) as shown:
-            observers: Sequence[Observer[dsl.Genotype]] = (keeper, shown_board, *copies, shown, *callbacks)
+            observers: Sequence[Observer[dsl.Genotype]] = (keeper, shown_board, *copies, shown, doubts, *callbacks)
             search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, tally)
             reason = search.run()
         shown_board.close()

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from compiler.errors import CompileError
 from compiler.networks.saved import Saved
@@ -97,15 +98,16 @@ def last_number(command: str, model: Path, seconds: float) -> float:
         )  # fmt: skip
     except OSError as error:
         raise CompileError(f"{named} cannot be run: {error.filename or words[0]}: {error.strerror}") from None
-    try:
-        out, errors = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        _end(process)
-        out, errors = process.communicate()
-        raise CompileError(f"{named} took longer than {seconds:g} seconds{_ending(out, errors)}") from None
-    except BaseException:
-        _end(process)
-        raise
+    with _guarded(process):
+        try:
+            out, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            out, errors = process.communicate()
+            raise CompileError(f"{named} took longer than {seconds:g} seconds{_ending(out, errors)}") from None
+        except BaseException:
+            _end(process)
+            raise
     if process.returncode:
         raise CompileError(f"{named} failed with exit code {process.returncode}{_ending(out, errors)}")
     numbers = [value for text in _NUMBER.findall(out) if math.isfinite(value := float(text))]
@@ -114,7 +116,30 @@ def last_number(command: str, model: Path, seconds: float) -> float:
     return numbers[-1]
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+@contextlib.contextmanager
+def _guarded(process: subprocess.Popen[str]) -> Iterator[None]:
+    """A context in which a command and all its processes end as soon as this process ends, by whatever signal.
+
+    A worker that takes longer than `search.timeout` is ended by SIGKILL, so it cannot end the command itself. A second
+    process waits for the end of a pipe that this process holds open.
+    """
+    waiting, held = os.pipe()
+    try:
+        guard = subprocess.Popen(
+            ["/bin/sh", "-c", f"cat > /dev/null; kill -KILL -{process.pid}"], stdin=waiting,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield
+        finally:
+            _end(guard)
+            guard.wait()
+    finally:
+        os.close(waiting)
+        os.close(held)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
     """Ends a command with all processes that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from evolve.fitness.facts import shown
 from evolve.objectives import Objective
+from evolve.observers.constant import constant
 from evolve.observers.front import Found
 from evolve.records import Classification, Individual, accuracy_of
 
@@ -58,7 +59,9 @@ def by_class(tested: Classification) -> list[ClassAccuracy]:
 
 
 def warnings(outcome: Outcome) -> Iterator[str]:
-    """Returns warnings about the best individual, for the user."""
+    """Returns warnings about the objectives and about the best individual, for the user."""
+    if outcome.front is not None:
+        yield from constant(outcome.front.objectives, [one.scores for one in outcome.front.individuals])
     if not outcome.best:
         return
     best, tested = outcome.best[0], outcome.tested

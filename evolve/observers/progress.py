@@ -234,47 +234,47 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
     """Prints the end of a search: the reason, the best networks, their test accuracy, and the next commands."""
     best, tested = outcome.best, outcome.tested
     if outcome.reason:
-        _say(console, f"ended: {outcome.reason}")
+        say(console, f"ended: {outcome.reason}")
     if outcome.failed:
         reason = outcome.failure.partition("\n")[0]
-        _say(console, f"{outcome.failed} of {outcome.finished} individuals failed, the latest because: {reason}")
+        say(console, f"{outcome.failed} of {outcome.finished} individuals failed, the latest because: {reason}")
     count, correlation = outcome.predicted
     if count:
         shown = "" if correlation is None else f"; predicted and measured fitness: rank correlation {correlation:.2f}"
-        _say(console, f"a model chose {count} individuals{shown}")
+        say(console, f"a model chose {count} individuals{shown}")
     if outcome.step_share is not None:
-        _say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
+        say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
     console.print(_best(best, outcome.objective, outcome.searched))
     for line in _retrained(outcome):
-        _say(console, line)
+        say(console, line)
     if outcome.front is not None:
         console.print(outcome.front.table())
     for name, value in best[0].metrics if best else ():
         if name != outcome.objective.name:
-            _say(console, f"{name} of {best[0].id}: {value:.6g}")
+            say(console, f"{name} of {best[0].id}: {value:.6g}")
     if tested is not None:
         _show_tested(console, best[0].id, tested, outcome.objective)
     for warning in warnings(outcome):
-        _say(console, f"warning: {warning}", "yellow")
+        say(console, f"warning: {warning}", "yellow")
     if not best:
         return
     written = [folder / name for name in ("best.cell", *((FRONT, PICTURE) if outcome.front is not None else ()))]
-    _say(console, f"written to {', '.join(map(str, written))}; next:")
+    say(console, f"written to {', '.join(map(str, written))}; next:")
     for command in commands:
-        _say(console, f"  {command}")
+        say(console, f"  {command}")
 
 
 def _show_tested(console: Console, id: int, tested: Classification, objective: Objective) -> None:
     """Prints the accuracy on the test images, and the metric that is the fitness if that is another one."""
-    _say(console, f"test accuracy of {id}: {tested.accuracy:.4f}")
+    say(console, f"test accuracy of {id}: {tested.accuracy:.4f}")
     for name, value in tested.metrics:
         if name == objective.name != "accuracy":
-            _say(console, f"test {objective.title} of {id}: {value:.4f}")
+            say(console, f"test {objective.title} of {id}: {value:.4f}")
     if tested.confusion:
         console.print(_by_class(tested))
 
 
-def _say(console: Console, text: str, style: str = "") -> None:
+def say(console: Console, text: str, style: str = "") -> None:
     """Prints one line. Rich's markup is off, because names of the user may contain brackets."""
     console.print(Text(text, style), soft_wrap=True)
 

@@ -31,7 +31,7 @@ from evolve import (
 )
 from evolve.algorithms import ALGORITHMS, gin_name, settings
 from evolve.algorithms.breeder import Breeder
-from evolve.records import RANDOM
+from evolve.records import LOWEST, RANDOM
 from tests.evolve.toy import MAKERS, SIZES, CrossingSpace, Genotype, ToySpace, chosen, matches, result, target
 
 Make = Callable[[int], Algorithm[Genotype]]
@@ -106,6 +106,33 @@ def test_reinforcement_learns() -> None:
     assert mean(fitness[:100]) == pytest.approx(sum(1 / size for size in SIZES), abs=1)
     assert mean(fitness[-100:]) > 25
     assert max(fitness) >= 30
+
+
+def test_neat_learns_from_a_negative_fitness_and_no_child_has_a_failed_parent() -> None:
+    algorithm = Neat(CrossingSpace(), 0, population_size=30, threshold=1.5, large_species=5)
+    found, parents, failed = list[int](), set[int | None](), set[int]()
+    for id in range(1, 301):
+        proposal = algorithm.ask(id)
+        parents |= {proposal.parent, proposal.mate}
+        found.append(matches(proposal.genotype, target(0)))
+        one = result(id, found[-1] - 100.0)
+        if id % 7 == 0:
+            failed.add(id)
+            one = replace(one, fitness=LOWEST, status="failed")
+        algorithm.tell(one)
+    assert mean(found[:100]) < 15 and mean(found[-100:]) > 20
+    assert not failed & parents
+
+
+def test_reinforcement_learns_the_same_from_a_negative_fitness() -> None:
+    def proposed(less: float) -> list[Genotype]:
+        algorithm, found = Reinforcement(ToySpace(), 0, batch_size=8, units=16), list[Genotype]()
+        for id in range(1, 41):
+            found.append(algorithm.ask(id).genotype)
+            algorithm.tell(result(id, matches(found[-1], target(0)) / 64 - less))
+        return found
+
+    assert proposed(0.0) == proposed(1.0)
 
 
 def test_random_search_does_not() -> None:

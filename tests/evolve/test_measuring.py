@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -16,10 +17,13 @@ from compiler import CompileError, lower
 from compiler.layers.model import step_layers
 from compiler.networks import weights
 from compiler.networks.saved import Saved
-from evolve import UsageError
+from evolve import Store, UsageError
+from evolve.errors import TimedOut
+from evolve.executors.processes import Processes
 from evolve.fitness import measuring
 from evolve.fitness.measuring import Measuring, last_number
 from evolve.settings import LatencySettings, SearchSettings
+from tests.evolve.test_main import finish
 
 TEXT = "network { body: conv[3x3, filters=4] | relu  head: global_avg_pool | dense[classes] }"
 PYTHON = f"{sys.executable} -c"
@@ -80,6 +84,27 @@ def test_a_command_that_gives_no_number_is_named_with_the_end_of_its_output(comm
     assert time.monotonic() - start < 55, "the command's own processes were not ended"
 
 
+def test_a_timeout_of_the_search_ends_the_command_with_all_its_processes(tmp_path: Path) -> None:
+    noted = tmp_path / "group"
+    command = f"sleep 600 & echo $$ > {noted}.new; mv {noted}.new {noted}; wait; echo {{model}}"
+    executor = Processes(1, 9, tmp_path / "workers.log")
+    try:
+        hung = executor.submit(last_number, command, Path("model"), 600.0, timeout=6.0)
+        while not (executor.wait([hung], 1.0) or noted.exists()):
+            pass
+        group = int(noted.read_text())
+        os.killpg(group, 0)  # it runs
+        with pytest.raises(TimedOut, match=r"search\.timeout, 6 seconds"):
+            hung.result(60)
+    finally:
+        executor.close()
+    deadline = time.monotonic() + 60
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.05)
+
+
 @pytest.mark.parametrize("command", ["benchmark.sh", "benchmark '{model}", 7])
 def test_a_command_without_a_model_is_refused(command: str) -> None:
     with pytest.raises(
@@ -117,3 +142,58 @@ def test_one_worker_measures_at_a_time(tmp_path: Path) -> None:
 def test_without_measures_nothing_is_exported() -> None:
     assert not Measuring()
     assert Measuring(command="wc {model}") and Measuring(latency=LatencySettings())
+
+
+SPACE = """
+op block[kernel] = relu | conv[kernel, stride=stride] | batch_norm
+cell net(a) {
+  b = block[3x3](a) + block[1x1](a)
+  return b
+}
+network { body: net[4] stride 2  head: relu | global_avg_pool | dense[classes] }
+values ops = { block[1x1], block[3x3] }
+mutation op { choose c in cells, n in c.nodes, t in n.terms   t.op = any(ops) }
+"""
+SEARCH = """
+dataset.source = 'digits'
+dataset.validation = 0.7
+search.seed_file = 'small.cell'
+search.individuals = 2
+search.executor = 'serial'
+search.objectives = {'accuracy': 'max', 'measured': 'min'}
+regularized_evolution.population_size = 2
+regularized_evolution.sample_size = 1
+training.epochs = 1
+training.batch_size = 64
+training.optimize_graph = False
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "small.cell").write_text(SPACE)
+    (tmp_path / "small.gin").write_text(SEARCH)
+    return tmp_path
+
+
+def test_a_command_that_fails_for_the_seed_ends_the_search_before_it_trains(folder: Path) -> None:
+    command = "ls /nowhere/{model}"
+    ended = finish("--gin_file=small.gin", "--workdir=work", f"--gin_param=search.measure='{command}'", cwd=folder)
+    assert ended.returncode == 2 and "Traceback" not in ended.stderr
+    words = f"the seed of the search cannot be measured: search.measure, {command!r}, failed with exit code 2"
+    assert words in ended.stderr
+    with Store(folder / "work") as store:
+        assert store.counts() == (0, 0, 0)
+
+
+def test_an_individual_for_which_the_command_fails_has_the_reason(folder: Path) -> None:
+    """The command succeeds for the seed and for the first individual."""
+    command = "echo >> calls; test $(wc -l < calls) -lt 3 && echo 5 # {model}"
+    ended = finish("--gin_file=small.gin", "--workdir=work", f"--gin_param=search.measure='{command}'", cwd=folder)
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr
+    with Store(folder / "work") as store:
+        good, bad = store.finished()
+    assert (good.status, dict(good.metrics)["measured"]) == ("done", 5.0)
+    reason = f"search.measure, {command!r}, failed with exit code 1"
+    assert (bad.status, bad.error) == ("failed", f"{reason}; it printed nothing")
+    assert f"1 of 2 individuals failed, the latest because: {reason}" in ended.stdout

@@ -12,7 +12,10 @@ from rich.console import Console
 
 from evolve import Individual, Plan, Standing
 from evolve.fitness import running
+from evolve.objectives import Objective, Objectives
 from evolve.observers import progress
+from evolve.observers.constant import ENOUGH, Constant, constant
+from evolve.observers.front import Found
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
 from evolve.observers.progress import Counting, Progress, counted, duration, share, show_end, size, time_left, timed
 from evolve.records import Classification, Spent
@@ -297,6 +300,36 @@ def test_a_best_that_may_know_only_the_largest_class(
         assert "warning: the " in end(outcome)
     else:
         assert not found and "warning" not in end(outcome)
+
+
+def scored(id: int, *scores: float) -> Individual:
+    return replace(BEST, id=id, fitness=scores[0], scores=scores)
+
+
+def test_a_constant_objective_is_named_once_in_the_log_and_at_the_end() -> None:
+    objectives = Objectives([Objective("accuracy"), Objective("latency_ms", "min")])
+    words = (
+        "the objective latency_ms is 3.0000 for all {} individuals, so it does not direct the search. For another "
+        "search, leave it out: --gin_param=\"search.objectives={{'accuracy': 'max'}}\""
+    )
+    said: list[str] = []
+    doubts = Constant(objectives, [scored(1, 0.5, -3.0)], said.append)
+    doubts.individual(replace(scored(2, 0.0), scores=(), status="failed"), None, Standing((), None))
+    individuals = [scored(id, id / 50, -3.0) for id in range(1, 31)]
+    for one in individuals[1:]:
+        doubts.individual(one, None, Standing((), None))
+    assert said == [f"warning: {words.format(20)}"]
+    outcome = Outcome((BEST,), front=Found.of("search", objectives, individuals))
+    assert [*warnings(outcome)] == [words.format(30)]
+    Constant(objectives, individuals, said.append).individual(scored(31, 0.9, -3.0), None, Standing((), None))
+    assert len(said) == 1, "a resumed search does not say it again"
+
+
+def test_an_objective_that_varies_or_has_few_values_is_not_called_constant() -> None:
+    objectives = Objectives([Objective("accuracy"), Objective("latency_ms", "min")])
+    points = [(id / 50, -3.0) for id in range(ENOUGH)]
+    assert [*constant(objectives, points[1:])] == [*constant(objectives, [*points, (0.1, -4.0)])] == []
+    assert [*constant(Objectives(objectives[:1]), [(0.5,)] * ENOUGH)] == [], "it is the only objective"
 
 
 def test_the_warning_has_both_numbers() -> None:

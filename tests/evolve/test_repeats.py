@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import sqlite3
 import statistics
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,10 @@ from evolve import Evaluation, Store, Task, UsageError, config
 from evolve.fitness.repeats import error_of, mean_of, tasks
 from evolve.objectives import Objective, Objectives
 from evolve.prepared import prepare
+from evolve.store.database import FILE
 from evolve.whole import run
+from tests.evolve.test_main import environment, evolve, finish
+from tests.evolve.test_search import rows, wait_for
 from tests.photographs import photographs
 
 ACCURACY = Objectives([Objective("accuracy")])
@@ -65,6 +70,25 @@ def test_a_failure_names_the_repeat(small_gin: Path, tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         errors = {one.error for one in store.finished() if one.is_failed}
         assert errors <= {f"repeat {number} of 3: there is no such layer" for number in (1, 2, 3)} and len(errors) > 1
+
+
+def test_a_search_with_repeats_that_is_killed_ends_as_an_unbroken_one(small_gin: Path, tmp_path: Path) -> None:
+    given = [
+        f"--gin_file={small_gin}", "--gin_param=search.repeats=3", "--gin_param=search.executor='serial'",
+        "--gin_param=search.individuals=12",
+    ]  # fmt: skip
+    slow, once, again = "--gin_param=search.fitness='tests.evolve.made_up:slow'", tmp_path / "once", tmp_path / "again"
+    run(config.read([str(small_gin)], [one.removeprefix("--gin_param=") for one in (*given[1:], slow)]), once,
+        Console(file=io.StringIO()))  # fmt: skip
+    driver = subprocess.Popen(evolve(*given, slow, f"--workdir={again}"), env=environment(), stdout=subprocess.DEVNULL)
+    wait_for(again, 4, 120)
+    driver.kill()
+    driver.wait()
+    finished = finish(*given, slow, f"--workdir={again}")
+    assert finished.returncode == 0, finished.stderr
+    errors = [sqlite3.connect(work / FILE).execute("select fitness_error from individuals").fetchall()
+              for work in (once, again)]  # fmt: skip
+    assert rows(again) == rows(once) and errors[0] == errors[1] and (None,) not in errors[0]
 
 
 @pytest.mark.parametrize("folds", [2, 3, 7])
