@@ -61,7 +61,7 @@ def weights(options: argparse.Namespace) -> int:
     print(f"{out}: {plural(len(shapes), 'weight')} with {sum(map(prod, shapes)):,} values, from {source}")
     print(f"images are {made.normalization()}")
     print(f"a search begins from them with {pasted('search.initial_weights', options.out)}")
-    print(f"a training begins from them with --weights, as in cell train {text} --weights {shlex.quote(options.out)}")
+    print(f"a training begins from them with --weights {shlex.quote(options.out)}, added to cell train {text}")
     return 0
 
 

@@ -7,6 +7,7 @@ import sys
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,15 @@ def test_no_internet_has_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(data_utils, "get_file", get_file)
     assert main(["weights", "--from", "applications:MobileNet", "--out", "a.npz"]) == 2
     assert "URL fetch failure on https://there; without internet, copy the file" in capsys.readouterr().err
+
+
+def test_the_weights_of_an_individual_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    individual: Any = SimpleNamespace(trained=network)
+    out = tmp_path / "a.npz"
+    arguments = ["weights", "--from", "runs/a:3", "--out", str(out)]
+    assert main(arguments, lambda name: individual if name == "runs/a:3" else None) == 0
+    assert capsys.readouterr().out.startswith(f"{out}: 16 weights with 377 values, from runs/a:3\n")
+    assert pretrained.read(out).source == "runs/a:3"
 
 
 @pytest.mark.parametrize(
