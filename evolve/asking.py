@@ -206,7 +206,9 @@ class AskStudy(Study):
         plan = self._prepared.plan
         while True:
             if state.last >= plan.individuals:
-                raise SearchEnded(f"all {plan.individuals} individuals of search.individuals have been asked for")
+                count = plan.individuals
+                all_have = f"all {count} individuals of search.individuals have"
+                raise SearchEnded(f"{all_have if count > 1 else 'the only individual has'} been asked for")
             reason = plan.end(state.tally, False)
             if reason:
                 raise SearchEnded(reason)

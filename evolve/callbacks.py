@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dsl
+from compiler.errors import did_you_mean
 from evolve.errors import UsageError
 from evolve.records import Individual, Standing
 
@@ -130,6 +131,40 @@ def numbers_of(individual: Individual, standing: Standing) -> dict[str, float]:
         found |= {"seconds": individual.seconds, **dict(individual.metrics)}
     if standing.best is not None:
         found["best"] = standing.best.fitness
+    return found
+
+
+NAMED: Mapping[str, Callable[[], Callback]] = {"mlflow": MLflow, "wandb": WandB}
+
+
+def named(names: Sequence[str]) -> list[Callback]:
+    """Returns the callbacks that `search.callbacks` names.
+
+    Raises:
+      UsageError: a callback cannot be made.
+    """
+    return [_made(name) for name in names]
+
+
+def _made(name: str) -> Callback:
+    """Returns the callback of one name. A shipped one has its default settings."""
+    made: Any = NAMED.get(name)
+    if made is None:
+        module, colon, function = name.partition(":")
+        if not colon:
+            raise UsageError(
+                f"search.callbacks has {name!r}; it may have {' or '.join(map(repr, NAMED))}, or a class or function "
+                f"of yours as 'module:function'{did_you_mean(name, NAMED)}"
+            )
+        try:
+            made = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise UsageError(f"search.callbacks has {name!r}, which cannot be imported: {error}") from None
+    else:
+        _imported(name)
+    found = made() if callable(made) else made
+    if not isinstance(found, Callback):
+        raise UsageError(f"search.callbacks has {name!r}, which gives {found!r}, not an evolve.callbacks.Callback")
     return found
 
 

@@ -18,6 +18,7 @@ from evolve.algorithms.base import Evolution
 from evolve.config import RECORDS, Config, algorithm_names
 from evolve.errors import UsageError
 from evolve.executors import machine
+from evolve.fitness.asked import ASK
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.initial import Initial
@@ -191,6 +192,11 @@ def _check_repeats(config: Config) -> None:
       UsageError: they cannot with these settings.
     """
     search, folds = config.search, config.dataset.folds
+    if folds is not None and search.fitness == ASK:
+        raise UsageError(
+            f"dataset.folds is {folds} and search.fitness is {ASK!r}, with which your own program divides its images: "
+            f"{pasted('dataset.folds', None)}"
+        )
     if search.repeats > 1 and config.source.is_simulated:
         raise UsageError(
             f"search.repeats is {search.repeats} and search.fitness is {search.fitness!r}, which has one result for "

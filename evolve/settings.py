@@ -95,6 +95,7 @@ def _is_command(value: object) -> bool:
 _MEASURE = Domain(
     "a command with {model}, which stands for the exported .tflite file", _is_command, example="benchmark.sh {model}"
 )
+_CALLBACKS = replace(names(["mlflow"]), normal=tuple)
 _WORKDIR = Domain("a work directory, such as 'runs/other'", lambda value: isinstance(value, str))
 _WEIGHTS = Domain(
     "a file that `cell weights` has written, such as 'mobilenet.npz'", lambda value: isinstance(value, str)
@@ -229,6 +230,11 @@ class SearchSettings:
         IDENTITY,
     ] = 10
 
+    callbacks: Annotated[
+        tuple[str, ...],
+        _CALLBACKS,
+        "what receives the search while it runs: 'mlflow', 'wandb', or 'module:function', which makes a callback",
+    ] = ()
     repeat_networks: Annotated[
         bool, FLAG, "whether a network may be proposed that was proposed before; if not, it is drawn again", IDENTITY
     ] = True

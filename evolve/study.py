@@ -242,7 +242,7 @@ class Study:
         with reading(self.folder) as db:
             counts = dict(db.execute("select status, count(*) from individuals group by status").fetchall())
         best = self.best
-        parts = [f"{sum(counts.values())} individuals"]
+        parts = [f"{(count := sum(counts.values()))} individual{'s' * (count != 1)}"]
         for status, words in (("failed", "of them failed"), ("running", "without a result")):
             if status in counts:
                 parts.append(f"{counts[status]} {words}")

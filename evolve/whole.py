@@ -26,7 +26,7 @@ from evolve.beginnings import (
     note,
     refusal,
 )  # fmt: skip
-from evolve.callbacks import Callback
+from evolve.callbacks import Callback, named
 from evolve.choosing import best_of, choose, finalists_of, is_chosen
 from evolve.config import Config
 from evolve.errors import KEPT, UsageError
@@ -48,7 +48,7 @@ from evolve.search import retraining
 from evolve.search.cell_space import CellSpace
 from evolve.search.front import Front
 from evolve.search.loop import Observer, Search
-from evolve.search.plan import Tally
+from evolve.search.plan import Tally, all_finished
 from evolve.search.state import is_finished
 from evolve.store import location
 from evolve.store.store import TESTED, Store
@@ -79,7 +79,7 @@ def run(
             f"--workdir={shlex.quote(str(folder))} gives an individual, and evolve tell takes its result"
         )
     with alone(), started_once(folder):
-        _run(config, folder, console, changed, callbacks)
+        _run(config, folder, console, changed, [*callbacks, *named(config.search.callbacks)])
 
 
 def _run(config: Config, folder: Path, console: Console, changed: bool, callbacks: Sequence[Callback]) -> None:
@@ -109,7 +109,9 @@ def _run(config: Config, folder: Path, console: Console, changed: bool, callback
                 tested = _tested(prepared, store, executor, is_new)
         except KeyboardInterrupt:
             finished, _, _ = store.counts()
-            kept_of = f"{finished} of {prepared.plan.individuals} individuals are finished and kept in {folder}"
+            count = prepared.plan.individuals
+            all_of = f"{count} individual{'s' * (count != 1)} {'is' if finished == 1 else 'are'}"
+            kept_of = f"{finished} of {all_of} finished and kept in {folder}"
             text = f"\ninterrupted: {kept_of}; the same command resumes the search"
             console.print(text, highlight=False, soft_wrap=True)
             raise
@@ -239,7 +241,7 @@ def _search(
     progress.show_start(console, announce.header(prepared, finished))
     if is_finished(prepared.plan, store):
         _choose(prepared, store, executor, console)
-        return f"all {finished} individuals are finished", False
+        return all_finished(finished), False
     retraining.forget(store)
     shown_board = board.Board(
         prepared.storage / "tensorboard", prepared.seed.space, store, prepared.fitness.objectives.first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections import deque
@@ -54,7 +55,7 @@ class Serial:
     """
 
     def __init__(self, log: Path | None = None, trains: bool = False) -> None:
-        self._log = log
+        self._log, self._trains = log, trains
         _keep_to_one_thread(trains)
         self._queue: deque[tuple[Future[Any], Callable[..., Any], tuple[object, ...]]] = deque()
 
@@ -86,6 +87,11 @@ class Serial:
                 return ended
             future, function, args = self._queue.popleft()
             with _environment(machine.threads()), quiet(self._log) if self._log is not None else nullcontext():
+                if self._trains and "tensorflow" not in sys.modules:
+                    # The environment alone would limit this executor, but TensorFlow would not know the limit, so that
+                    # a second executor of this process could not set it.
+                    importlib.import_module("tensorflow")
+                    _keep_to_one_thread(self._trains)
                 future.set_result(function(*args))
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from evolve.settings import AskSettings, SearchSettings
 ASK = "ask"  # the name of this source in `search.fitness`
 # The settings that only an evaluation by the search itself reads, each with the value that has no effect.
 _UNUSED: Mapping[str, object] = {
-    "budget": None, "storage": "", "rungs": (), "repeats": 1, "finalists": None, "measure": "",
+    "budget": None, "storage": "", "rungs": (), "repeats": 1, "finalists": None, "callbacks": (), "measure": "",
 }  # fmt: skip
 _WITHOUT = "which is for individuals that the search itself evaluates"
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.errors import did_you_mean
+from dsl.wording import plural
 from evolve.errors import UsageError
 from evolve.settings import TableSettings
 
@@ -69,7 +70,7 @@ class Table:
 
     def describe(self) -> str:
         """Returns the path and the number of cells, for the header."""
-        return f"{self.source}, {len(self.rows):,} cells"
+        return f"{self.source}, {plural(len(self.rows), 'cell')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Found:
     @property
     def counts(self) -> str:
         """The number of individuals of the front, and of all that have scores."""
-        return f"{len(self.front)} of {len(self.individuals)} individuals"
+        return f"{len(self.front)} of {len(self.individuals)} individual{'s' * (len(self.individuals) != 1)}"
 
     def _note(self, one: Individual) -> str:
         return f"{one.id}: " + ", ".join(f"{title(each.name)} {_written(value)}" for each, value in self._metrics(one))

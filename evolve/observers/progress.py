@@ -237,11 +237,12 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
         say(console, f"ended: {outcome.reason}")
     if outcome.failed:
         reason = outcome.failure.partition("\n")[0]
-        say(console, f"{outcome.failed} of {outcome.finished} individuals failed, the latest because: {reason}")
+        many = "s" * (outcome.finished != 1)
+        say(console, f"{outcome.failed} of {outcome.finished} individual{many} failed, the latest because: {reason}")
     count, correlation = outcome.predicted
     if count:
         shown = "" if correlation is None else f"; predicted and measured fitness: rank correlation {correlation:.2f}"
-        say(console, f"a model chose {count} individuals{shown}")
+        say(console, f"a model chose {count} individual{'s' * (count != 1)}{shown}")
     if outcome.step_share is not None:
         say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
     console.print(_best(best, outcome.objective, outcome.searched))

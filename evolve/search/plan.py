@@ -105,6 +105,11 @@ class Top:
         )  # fmt: skip
 
 
+def all_finished(count: int) -> str:
+    """Returns the reason of the end of a search whose individuals all have a result."""
+    return "the individual is finished" if count == 1 else f"all {count} individuals are finished"
+
+
 def _beaten(one: Individual | None, rung: int) -> tuple[float, Size]:
     """Returns the fitness and the size that a better individual on a rung must beat. A higher rung is better."""
     if one is None or one.rung < rung:
@@ -152,7 +157,7 @@ class Plan:
             return f"the budget of {self.budget_flops:.3g} FLOPs of training is spent"
         if self.budget_simulated is not None and tally.simulated >= self.budget_simulated:
             return f"the budget of {self.budget_simulated:,} simulated seconds is spent"
-        return f"all {self.individuals} individuals are finished" if is_proposed else ""
+        return all_finished(self.individuals) if is_proposed else ""
 
     def has_only_failures(self, tally: Tally) -> bool:
         """Whether all individuals so far have failed, and there are enough of them to stop the search."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from evolve.search.plan import all_finished
 from evolve.tab.about import About
 from evolve.tab.individuals import Individuals, Row
 
@@ -19,7 +20,7 @@ def summary(about: About, of: Individuals, is_running: bool) -> Answer:
     reason = about.reason
     if not reason and not is_running and finished == of.results == len(of.rows) > 0:
         # Versions up to 0.6.0 did not store why a search ended. A search that was interrupted has pending individuals.
-        reason = f"all {limit} individuals are finished" if finished == limit else "a budget or the target was reached"
+        reason = all_finished(limit) if finished == limit else "a budget or the target was reached"
     return {
         "algorithm": about.algorithm,
         "state": "ended" if reason else "running" if is_running else "interrupted",

@@ -16,7 +16,8 @@ import pytest
 
 import dsl
 import evolve
-from evolve import AskStudy, CellSpace, SearchEnded, Store, Trial, UsageError
+from evolve import AskStudy, CellSpace, SearchEnded, Store, Trial, UsageError, config
+from evolve.prepared import prepare
 from tests.evolve.asking import SPACE, accuracy, begun
 from tests.evolve.replay import replay
 from tests.evolve.test_search import ROOT
@@ -280,6 +281,11 @@ def test_mistakes_in_an_id(tmp_path: Path) -> None:
             "search.budget is '1h', which is for individuals that the search itself evaluates",
         ),
         ({"repeats": 3}, "search.repeats is 3, which is for individuals that the search itself evaluates"),
+        ({"finalists": 3}, "search.finalists is 3, which is for individuals that the search itself evaluates"),
+        (
+            {"callbacks": ("mlflow",)},
+            "search.callbacks is .*, which is for individuals that the search itself",
+        ),
         ({"params": {"G": 1}}, "G"),
         ({"metric": "accuracy_2"}, "search.metric is 'accuracy_2'"),
     ],
@@ -288,6 +294,12 @@ def test_mistakes_in_the_settings(given: dict[str, Any], message: str, tmp_path:
     with pytest.raises(UsageError, match=message):
         begun(tmp_path, **given)
     assert not (tmp_path / "work").exists()
+
+
+def test_folds_are_refused(small_gin: Path, tmp_path: Path) -> None:
+    bindings = ["search.fitness='ask'", "dataset.folds=3"]
+    with pytest.raises(UsageError, match=r"dataset\.folds is 3 and search\.fitness is 'ask', with which your own"):
+        prepare(config.read([str(small_gin)], bindings), tmp_path / "work")
 
 
 def test_another_search_is_refused(tmp_path: Path) -> None:

@@ -121,3 +121,35 @@ def test_an_address_that_mlflow_refuses(small_gin: Path, tmp_path: Path, monkeyp
     callback = MLflow(tracking_uri="nowhere://host")
     with pytest.raises(UsageError, match="MLflow cannot be used"):
         evolve.run(small_gin, workdir=tmp_path / "work", callbacks=[callback], quiet=True)
+
+
+class Named(Callback):
+    """Notes the end of a search in a file."""
+
+    def begin(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self._folder = folder
+
+    def end(self, reason: str, best: Individual | None) -> None:
+        (self._folder / "named.txt").write_text(reason)
+
+
+def test_a_setting_names_callbacks(small_gin: Path, tmp_path: Path) -> None:
+    bindings = ["search.individuals=1", "search.callbacks=['tests.evolve.test_callbacks:Named']"]
+    study = evolve.run(small_gin, bindings, tmp_path / "work", quiet=True)
+    assert (tmp_path / "work" / "named.txt").read_text() == "the individual is finished"
+    assert repr(study).startswith(f"<study of {tmp_path / 'work'}: 1 individual, best 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mlfow", r"'mlfow'; it may have 'mlflow' or 'wandb', .*did you mean 'mlflow'"),
+        ("no.such:thing", r"'no\.such:thing', which cannot be imported: No module named 'no'"),
+        ("tests.evolve.made_up:nothing", r"which cannot be imported: module .* has no attribute 'nothing'"),
+        ("builtins:dict", r"which gives \{\}, not an evolve\.callbacks\.Callback"),
+    ],
+)
+def test_callbacks_that_do_not_exist(small_gin: Path, tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        evolve.run(small_gin, [f"search.callbacks=[{name!r}]"], tmp_path / "work", quiet=True)
+    assert not (tmp_path / "work").exists()

@@ -51,6 +51,17 @@ def test_a_process_that_has_used_more_threads_refuses_to_train(tmp_path: Path) -
     assert "search.executor='processes'" in str(found["refused"])
 
 
+def test_a_process_may_train_in_several_serial_searches() -> None:
+    script = (
+        "from evolve import Serial; from evolve.executors import call\n"
+        "for _ in range(2): print(call(Serial(trains=True), eval, \"__import__('tensorflow').reduce_sum([1, 2])\"))\n"
+    )
+    own = {name: value for name, value in os.environ.items() if name not in THREADS}
+    environment = {**own, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0 and ended.stdout.count("tf.Tensor(3") == 2, ended.stderr
+
+
 def threads() -> list[str | None]:
     return [os.environ.get(name) for name in THREADS]
 
