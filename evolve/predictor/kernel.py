@@ -93,15 +93,16 @@ class Kernel:
 
     def _shares(self, found: Sequence[Features]) -> Array:
         """Returns the counts of neighbourhoods, so scaled that the counts of a genotype have the length 1."""
+        own = [one.neighbourhoods for one in found]
+        names, values = itertools.chain.from_iterable(own), itertools.chain.from_iterable([one.values() for one in own])
+        places = np.fromiter(map(self.places.get, names, itertools.repeat(self.columns)), np.intp)
+        rows = np.repeat(np.arange(len(found)), [len(one) for one in own])
+        kept = places != _DROPPED
+        places, rows, counts = places[kept], rows[kept], np.fromiter(values, np.float64)[kept]
+        lengths = np.sqrt(np.bincount(rows, counts**2, len(found)))
+        known = places < self.columns
         shares = np.zeros((len(found), self.columns))
-        unknown = itertools.repeat(self.columns)
-        for row, one in zip(shares, found, strict=True):
-            own = one.neighbourhoods
-            places = np.fromiter(map(self.places.get, own, unknown), np.intp, len(own))
-            counts = np.fromiter(own.values(), np.float64, len(own))
-            length = math.sqrt(float((counts[places != _DROPPED] ** 2).sum())) or 1.0
-            known = (places != _DROPPED) & (places < self.columns)
-            row[places[known]] = counts[known] / length
+        shares[rows[known], places[known]] = (counts / lengths[rows])[known]
         return shares
 
     def between(self, one: Points, other: Points, length: float) -> Array:

@@ -112,7 +112,7 @@ class Process:
         self._weights = inverse @ self.scores
         self.left_out: Array = self.scores - self._weights / np.diag(inverse)
         shown = values if fitness is None else fitness
-        scores = normal_scores(shown)
+        scores = self.scores if shown == values else normal_scores(shown)
         self._fitness_weights = inverse @ scores
         self._fitness = np.sort(shown), np.sort(scores)
 
