@@ -30,11 +30,10 @@ import dsl
 from evolve import UsageError
 from experiments import nasbench201
 
-GIN = "nasbench101.gin"
 SPACE = "nasbench101.cell"
-QUERIES = 150
 # The controller of `reinforcement` decides a whole cell at once, so its cells cannot be limited to those of a table.
 METHODS = [method.name for method in nasbench201.METHODS if method.name != "reinforcement"]
+DEFAULTS = {"name": "nasbench101", "gin_file": "nasbench101.gin", "methods": METHODS, "seeds": 300, "queries": 150}
 OPERATIONS = {"conv1x1-bn-relu": 0, "conv3x3-bn-relu": 1, "maxpool3x3": 2}  # in the order of `values ops` in the space
 VERTICES = 7
 
@@ -48,14 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--save", type=Path)
     own, others = parser.parse_known_args(arguments)
     if own.table is None:
-        return nasbench201.main(others, gin_file=GIN, methods=METHODS, queries=QUERIES, name="nasbench101")
+        return nasbench201.main(others, **DEFAULTS)
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = by_fingerprints(own.table, own.save or Path(folder) / "nb101.npz")
             if own.save:
                 return 0
-            given = ["--table", str(path), *others]
-            return nasbench201.main(given, gin_file=GIN, methods=METHODS, queries=QUERIES, name="nasbench101")
+            return nasbench201.main(["--table", str(path), *others], **DEFAULTS)
     except UsageError as error:
         print(f"nasbench101: {error}", file=sys.stderr)
         return 2

@@ -101,7 +101,9 @@ export function showRules(node, data) {
         ? "The gain is the fitness of a child less that of its parent"
         : `The gain is the ${data.search.metric} of a parent less that of its child`) +
         ", with the standard error of the mean." +
-        (results.some(({ rule }) => rule.includes(", ")) ? " A child of two mutations counts under both together." : ""),
+        (results.some(({ rule }) => rule.includes(", "))
+          ? " A child of two mutations counts under both together."
+          : ""),
     ),
     table,
   );
