@@ -123,10 +123,14 @@ def replacing(path: Path) -> Iterator[Path]:
     After an error, `path` is as it was before.
 
     Raises:
-      CompileError: TensorFlow cannot write the file.
+      CompileError: the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as name:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-")
+    except OSError as error:
+        raise CompileError(f"{path} cannot be written in {path.parent}: {error.strerror}; name another --out") from None
+    with folder as name:
         new = Path(name) / path.name
         try:
             yield new

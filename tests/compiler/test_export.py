@@ -336,6 +336,13 @@ def test_a_file_that_computes_something_else_is_not_written(tmp_path: Path, monk
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file" / "a.tflite", Path("/proc/none/a.tflite")):
+        with pytest.raises(CompileError, match=rf"{out} cannot be written in {out.parent}: .+; name another --out"):
+            formats.export(network(), out)
+
+
 def test_an_operation_that_a_format_lacks_is_named(tmp_path: Path) -> None:
     image = tf_keras.Input((4,))
     model = tf_keras.Model(image, tf_keras.layers.Lambda(lambda x: tf.math.erfinv(x))(image))
