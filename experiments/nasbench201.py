@@ -155,18 +155,18 @@ def _options(arguments: Sequence[str] | None, defaults: Mapping[str, object]) ->
     parser.add_argument("--table", required=True, help="the table: a file, or a folder of official files")
     parser.add_argument("--gin_file", default=GIN)
     parser.add_argument("--gin_param", action="append", default=[], help="a setting of all searches; repeatable")
-    parser.add_argument("--seeds", type=_count, default=300, help="number of searches for each method (300)")
+    parser.add_argument("--seeds", type=whole_number, default=300, help="number of searches for each method (300)")
     parser.add_argument("--methods", nargs="+", default=names, help=", ".join(map(repr, names)))
-    parser.add_argument("--queries", type=_count, help="a budget in trained cells, in place of simulated seconds")
+    parser.add_argument("--queries", type=whole_number, help="a budget in trained cells, in place of simulated seconds")
     parser.add_argument("--permuted", action="store_true", help="permute the fitness among the cells, as a control")
-    parser.add_argument("--processes", type=_count, default=cores())
+    parser.add_argument("--processes", type=whole_number, default=cores())
     parser.add_argument("--json", action="store_true", help="print the means at the whole budget as JSON")
     parser.add_argument("--save", type=Path, help="write the needed columns to this .npz file and run no search")
     parser.set_defaults(**{"name": name, **defaults})
     return parser.parse_args(arguments)
 
 
-def _count(text: str) -> int:
+def whole_number(text: str) -> int:
     """Returns the whole number, at least 1, in a text of the command line. argparse prints the exception's message."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
@@ -274,7 +274,7 @@ def one_search(world: World, seed: int) -> Found:
     while cells < search.individuals:
         genotype = algorithm.ask(cells + 1).genotype
         fingerprint = world.fingerprint(genotype) if search.reuse else str(cells)
-        row = known.get(fingerprint) or _row(world, genotype)
+        row = known.get(fingerprint) or row_of(world, genotype)
         price = 0.0 if fingerprint in known else 1.0 if world.queries is not None else row.seconds
         while best and len(reached) < len(SHARES) and spent + price > SHARES[len(reached)] * world.budget:
             reached.append(best)
@@ -291,7 +291,7 @@ def one_search(world: World, seed: int) -> Found:
     return Found(chosen, cells, len(known), time.process_time() - start)
 
 
-def _row(world: World, genotype: dsl.Genotype) -> Row:
+def row_of(world: World, genotype: dsl.Genotype) -> Row:
     """Returns the row of a cell. A cell that the table lacks has the worst fitness, as in `evolve`."""
     try:
         return looked_up(genotype, world.table, world.settings.operations)
@@ -315,7 +315,7 @@ def report(found: Mapping[str, Sequence[Found]], metrics: Sequence[str], budget:
         yield f"\n{f'at {share * budget:,.0f} {unit}':<26}" + "".join(f"{name:>{width}}" for name in metrics)
         for name, searches in found.items():
             columns = _columns(searches, place, metrics).values()
-            yield f"{name:<26}" + "".join(f"{_spread(values):>{width}}" for values in columns)
+            yield f"{name:<26}" + "".join(f"{spread(values):>{width}}" for values in columns)
     yield "\nmeans with standard errors in brackets, in percent"
     yield f"\n{'':<26}{'cells':>8}{'trained':>9}{'ms a cell':>11}"
     for name, searches in found.items():
@@ -346,7 +346,8 @@ def _mean(values: Sequence[float]) -> float:
     return statistics.fmean(values)
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
+    """Returns the mean of values with its standard error in brackets."""
     error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
     return f"{_mean(values):.2f} ({error:.2f})"
 
