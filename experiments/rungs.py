@@ -25,12 +25,13 @@ from evolve.search.rungs import Ladder
 from experiments import nasbench101
 from experiments.nasbench201 import World, prepared, row_of, spread, whole_number
 
+GIN = "nasbench101.gin"
 RUNGS = (4, 12, 36, 108)
 BUDGETS = (2700, 5400, 10800)  # epochs
 COLUMN = "val_acc_{}"
 
 
-def main(arguments: Sequence[str] | None = None, gin_file: str = nasbench101.GIN) -> int:
+def main(arguments: Sequence[str] | None = None, gin_file: str = GIN) -> int:
     """Runs all searches, prints their table and returns the exit code."""
     options = _options(arguments)
     try:
