@@ -256,9 +256,9 @@ def accuracies(folder: str) -> list[float]:
 
 def test_a_training_learns_faster_from_the_weights_of_another(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first training has seven classes, and the second one the three others, so the last layer is new."""
-    assert train("first", "first", epochs=8) == 0
+    assert train("first", "first", epochs=8, learning_rate=0.1) == 0
     assert main(["weights", "--from", "first", "--out", "first_weights.npz"]) == 0
-    few = ("--gin_param=dataset.validation=300", "--gin_param=dataset.test=100")
+    few = ("--gin_param=dataset.validation=450", "--gin_param=dataset.test=100")
     assert train("second", "random", *few, epochs=4) == 0
     capsys.readouterr()
     assert train("second", "begun", "--weights=first_weights.npz", *few, epochs=4) == 0
