@@ -18,6 +18,7 @@ import dsl
 import evolve
 from evolve import AskStudy, CellSpace, SearchEnded, Store, Trial, UsageError, config
 from evolve.prepared import prepare
+from evolve.tab.data import Data
 from tests.evolve.asking import SPACE, accuracy, begun
 from tests.evolve.replay import replay
 from tests.evolve.test_search import ROOT
@@ -294,6 +295,18 @@ def test_mistakes_in_the_settings(given: dict[str, Any], message: str, tmp_path:
     with pytest.raises(UsageError, match=message):
         begun(tmp_path, **given)
     assert not (tmp_path / "work").exists()
+
+
+def test_the_tab_shows_an_asked_search(tmp_path: Path) -> None:
+    study = begun(tmp_path, individuals=3)
+    for _ in range(2):
+        trial = study.ask()
+        study.tell(trial, accuracy=accuracy(trial))
+    study.ask()
+    found: Any = Data(tmp_path / "work").overview()
+    best = study.best
+    assert best is not None and (found["search"]["finished"], found["search"]["best"]) == (2, best.fitness)
+    assert found["columns"]["id"] == [1, 2, 3] and found["population"]["finished"] == [1, 2]
 
 
 def test_folds_are_refused(small_gin: Path, tmp_path: Path) -> None:
