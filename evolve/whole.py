@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -99,7 +100,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool, callback
         facts = _facts(prepared, store, console)
         store.sign(identity, prepared.settings())
         note(prepared, store, facts)
-        prepared = _with_choice(prepared.with_facts(facts), store)
+        prepared = _with_choice(prepared.with_facts(facts), store, console)
         executor = _executor(prepared, facts)
         try:
             if prepared.fitness.measuring and not _is_complete(prepared, store):
@@ -191,13 +192,14 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
         return call(executor, fitness.find_facts, known, retries=prepared.plan.retries)
 
 
-def _with_choice(prepared: Run, store: Store) -> Run:
+def _with_choice(prepared: Run, store: Store, console: Console) -> Run:
     """Returns the search with what `'auto'` decides. It is decided when the search begins, and kept in the store."""
     if not isinstance(prepared.fitness, TrainingFitness) or _is_complete(prepared, store):
         return prepared
     text = store.noted(CHOICE)
     noted = None if text is None else Choice.read(text)
-    found = probe.chosen(prepared.fitness, prepared.config.executor, prepared.seed.text(), noted)
+    show = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    found = probe.chosen(prepared.fitness, prepared.config.executor, prepared.seed.text(), noted, show)
     if found is not None:
         store.note(CHOICE, found.text())
     choice = found or noted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +65,13 @@ def asked(fitness: TrainingFitness, executor: ExecutorSettings, gpus: tuple[str,
     )
 
 
-def chosen(fitness: TrainingFitness, executor: ExecutorSettings, seed: str, noted: Choice | None) -> Choice | None:
+def chosen(
+    fitness: TrainingFitness,
+    executor: ExecutorSettings,
+    seed: str,
+    noted: Choice | None,
+    show: Callable[[str], object],
+) -> Choice | None:
     """Returns what `'auto'` decides now; None if there is nothing to decide, or if it was decided before.
 
     On another kind of GPU, only the number of workers is found anew. It has no effect on results.
@@ -74,6 +81,7 @@ def chosen(fitness: TrainingFitness, executor: ExecutorSettings, seed: str, note
       executor: the settings of the executor.
       seed: the text of the seed.
       noted: the choice with which the search began; None for a new search.
+      show: shows a line before a measurement, which takes a minute or two.
 
     Raises:
       UsageError: the GPU has no memory for the seed network.
@@ -82,11 +90,14 @@ def chosen(fitness: TrainingFitness, executor: ExecutorSettings, seed: str, note
     wanted = asked(fitness, executor, gpus)
     if not wanted.anything:
         return None
+    if noted is None and not gpus:
+        return without_gpu(wanted)
     kind = machine.gpu_kind(gpus)
-    if noted is None:
-        return decided(wanted, kind, Probe(fitness, seed, gpus[0]).measure) if gpus else without_gpu(wanted)
-    if not wanted.share or (noted.gpu == kind and SHARE in noted.found):
+    if noted is not None and (not wanted.share or (noted.gpu == kind and SHARE in noted.found)):
         return None
+    show(f"measuring trainings of the seed network on the GPU ({kind}), for the settings that are 'auto'")
+    if noted is None:
+        return decided(wanted, kind, Probe(fitness, seed, gpus[0]).measure)
     kept = replace(wanted, precision=noted.precision, jit_compile=noted.jit_compile)
     found = decided(kept, kind, Probe(fitness, seed, gpus[0]).measure)
     return replace(found, found={**noted.found, **found.found})

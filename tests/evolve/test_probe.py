@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from compiler import Training
 from compiler.epochs import Pace
@@ -63,7 +64,7 @@ def prepared(folder: Path, *bindings: str) -> Run:
 def begun(folder: Path, *bindings: str) -> Run:
     """Returns a search after the decision, which the store of its work directory keeps."""
     with Store(folder / "work") as store:
-        return _with_choice(prepared(folder, *bindings), store)
+        return _with_choice(prepared(folder, *bindings), store, Console())
 
 
 def state(run: Run) -> tuple[object, str, str]:
@@ -73,16 +74,18 @@ def state(run: Run) -> tuple[object, str, str]:
 
 
 def test_a_search_keeps_what_was_measured_when_it_began(
-    tmp_path: Path, gpu: Callable[[str], None], measures: list[tuple[int, str]]
+    tmp_path: Path, gpu: Callable[[str], None], measures: list[tuple[int, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     gpu("kind A")
     run = begun(tmp_path)
+    assert "measuring trainings of the seed network on the GPU (kind A)" in capsys.readouterr().out
     assert measures == [(1, "float32"), (1, "bfloat16"), (2, "bfloat16"), (4, "bfloat16")]
     assert state(run) == (0.5, "bfloat16", "kind A")
     assert [name for name, _ in run.found] == [PRECISION, SHARE]
     assert run.workers == "2, GPUs 0"
     measures.clear()
     again = begun(tmp_path)
+    assert not capsys.readouterr().out
     assert (state(again), again.found, measures) == (state(run), run.found, [])
 
 
