@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, TypeVar
 
 from dsl.errors import CellError, Problem
@@ -13,12 +13,11 @@ from dsl.space.cache import Cache
 from dsl.space.evaluate import WORDS, Value, number
 from dsl.space.expand import Definitions
 from dsl.space.genes import Domain, GeneValue, domain_of, member_of, value_of, written
-from dsl.text.parse import parse
+from dsl.space.individuals import Reader
 from dsl.text.unparse import domain, expression, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-TITLE = "<genotype>"  # the name of an individual's text in messages
 STEPS = "steps"  # the path of the steps that rules may change
 Genes = tuple[tuple[str, GeneValue], ...]  # the names of genes with their values
 T = TypeVar("T")
@@ -165,7 +164,7 @@ class Space:
         Raises:
           CellError: the text is wrong, has other cells or genes than the space, or lacks the network.
         """
-        items = self._declarations(text)
+        items = self.reader.declarations(text)
         cells = {item.name: item for item in items if isinstance(item, s.Cell)}
         declared = {item.name: item for item in items if isinstance(item, s.Gene)}
         genes = {name: value_of(replace(self.genes.get(name, item), value=item.value), self.constants)
@@ -192,25 +191,10 @@ class Space:
             raise CellError.of(problems)
         return genotype
 
-    def _declarations(self, text: str) -> list[s.Declaration]:
-        """Returns the declarations of an individual's text. Those that an earlier text had too are not parsed again.
-
-        A child shares most cells with its parent, and `Genotype.text` writes a blank line between two declarations.
-        """
-        items: list[s.Declaration] = []
-        line = 0
-        try:
-            for part in text.split("\n\n"):
-                items += self._parsed(line, part)
-                line += part.count("\n") + 2
-        except CellError:
-            return [*parse(text, TITLE).items]  # The message names all mistakes of the whole text.
-        return items
-
     @cached_property
-    def _parsed(self) -> Callable[[int, str], tuple[s.Declaration, ...]]:
-        """A function with a cache that parses a part of an individual's text, which follows the first lines."""
-        return lru_cache(1024)(lambda line, part: parse("\n" * line + part, TITLE).items)
+    def reader(self) -> Reader:
+        """Parses the texts of individuals, and keeps the parts that they share."""
+        return Reader()
 
     @cached_property
     def evolves_network(self) -> bool:

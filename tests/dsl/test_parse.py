@@ -32,6 +32,8 @@ def test_individuals_share_the_cells_that_their_texts_share() -> None:
     first, second = map(seed.space.genotype, texts)
     assert (first, second) == (seed, child) and first != second
     assert sum(one is other for one, other in zip(first.cells, second.cells, strict=True)) == 1
+    nodes = [[node for cell in one.cells for node in cell.nodes] for one in (first, second)]
+    assert sum(one is not other for one, other in zip(*nodes, strict=True)) == 1
     for text, read in zip(texts, (first, second), strict=True):
         lines = {
             item.name: item.position.line
@@ -39,6 +41,17 @@ def test_individuals_share_the_cells_that_their_texts_share() -> None:
             if isinstance(item, s.Cell) and item.position
         }
         assert {cell.name: cell.position and cell.position.line for cell in read.cells} == lines
+
+
+@pytest.mark.parametrize(
+    "between", ["\n", "  ", "\n  # a remark\n", "\n\n", "\n    + x\n", "  # a remark\n", " | relu\n"]
+)
+def test_individuals_are_read_whatever_their_lines_are(between: str) -> None:
+    network = "network { body: net[8]  head: global_avg_pool | dense[classes] }"
+    seed = dsl.loads(f"cell net(x) {{ a = relu(x)  b = relu(a)  return a + b }}\n{network}")
+    for op, gap in (("relu", "\n"), ("relu", between), ("sigmoid", between), ("sigmoid", "\n"), ("relu", between)):
+        text = f"cell net(x) {{\n  a = relu(x){gap}  b = {op}(a)\n  return a + b\n}}\n"
+        assert seed.space.genotype(text) == dsl.loads(text + network)
 
 
 def test_all_mistakes_of_an_individual_are_named_with_their_lines() -> None:
