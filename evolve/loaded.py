@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-ALLOCATED = 10_000  # the number of new objects after which Python collects the young ones; its default is 700
+ALLOCATED = 50_000  # the number of new objects after which Python collects the young ones; its default is 700
 
 
 def freeze() -> None:

@@ -7,8 +7,9 @@ import math
 import random
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeVar
 
 from compiler.domains import check, optional, real, settings_of, values, whole
@@ -20,6 +21,7 @@ from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
 Taken = Literal["one", "any", "several"]
+_FITNESS = attrgetter("fitness")
 SHARE = real("from 0 to 1", lambda value: 0 <= value <= 1)
 SHOWN = "shown"  # marks a setting that changes the curves of a search, and not the search
 
@@ -311,6 +313,14 @@ class Evolution(Proposer[G]):
         super().__post_init__()
         self._rungs = RungResults()
 
+    @property
+    def _key(self) -> Callable[[Member[G]], Any]:
+        """A function that returns a key of a member, of which the larger is better.
+
+        It is a fast one while `_value` is the fitness alone, because each proposal compares all members of a sample.
+        """
+        return self._value if self._rungs.highest else _FITNESS
+
     def _value(self, member: Member[G]) -> tuple[float, ...]:
         """Returns a key of a member, of which the larger is better: its fitness.
 
@@ -387,6 +397,10 @@ class Crowded(Evolution[G]):
         super().__post_init__()
         self._failed: Point = ()  # the point of members that failed; empty with one objective
         self._crowd: Mapping[int, tuple[float, ...]] = {}  # a cache of the crowding keys of the members
+
+    @property
+    def _key(self) -> Callable[[Member[G]], Any]:
+        return self._value if self._failed else super()._key
 
     def _value(self, member: Member[G]) -> tuple[float, ...]:
         """Returns a key of a member, of which the larger is better."""

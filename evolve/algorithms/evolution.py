@@ -42,7 +42,7 @@ class RegularizedEvolution(Crowded[G]):
         return self.population_size
 
     def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
-        return max(rng.choices(members, k=self.sample_size), key=self._value)
+        return max(rng.choices(members, k=self.sample_size), key=self._key)
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the best of a tournament sample. No member is removed before a result."""
@@ -95,9 +95,9 @@ class NonAgeingEvolution(NonAgeing[G]):
     def _tournament(self, members: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
         """Draws a sample. Returns its best member, and the worst of its other members."""
         drawn = rng.choices(members, k=self.sample_size)
-        best = max(drawn, key=self._value)
+        best = max(drawn, key=self._key)
         others = [member for member in drawn if member is not best]
-        return best, min(others, key=self._value, default=best)
+        return best, min(others, key=self._key, default=best)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -111,7 +111,7 @@ class PairwiseTournament(NonAgeing[G]):
     population_size: Annotated[int, whole(2), "number of members at which tournaments remove the worse of two"] = 1000
 
     def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
-        return max(rng.sample(members, min(2, len(members))), key=self._value)
+        return max(rng.sample(members, min(2, len(members))), key=self._key)
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the parent of the next child, and the ids of the members to remove.
@@ -122,7 +122,7 @@ class PairwiseTournament(NonAgeing[G]):
         members = list(self._members.values())
         removed = []
         while len(members) >= self.population_size:
-            worse = min(rng.sample(members, 2), key=self._value)
+            worse = min(rng.sample(members, 2), key=self._key)
             members.remove(worse)
             removed.append(worse.id)
         return self._winner(members, rng), removed

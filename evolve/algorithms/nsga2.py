@@ -39,7 +39,7 @@ class Nsga2(Crowded[G]):
         return None
 
     def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
-        return max(rng.sample(members, min(2, len(members))), key=self._value)
+        return max(rng.sample(members, min(2, len(members))), key=self._key)
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the better of two random members. No member is removed before a result."""
@@ -53,6 +53,6 @@ class Nsga2(Crowded[G]):
         if member := self._told(individual):
             self._members[member.id] = member
         if len(self._members) > self.population_size:
-            worst = min(self._members.values(), key=self._value)
+            worst = min(self._members.values(), key=self._key)
             del self._members[worst.id]
             self._crowd = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from compiler.graph.cost import Cost
 from evolve.objectives import Objective, Objectives
 from evolve.records import Individual, Proposal, Size, Spent, Task, ranked
 
@@ -95,13 +96,13 @@ class Top:
             others = [one for one in self._found if one.id != individual.id]
             self._found = ranked([*others, replace(individual, graph="")], self._count)
 
-    def task(self, proposal: Proposal[str], seed: int, rung: int = 0) -> Task:
+    def task(self, proposal: Proposal[str], seed: int, rung: int = 0, cost: Cost | None = None) -> Task:
         """Returns the task of a proposal, with the fitness above which a worker returns the graph or keeps weights."""
         best, best_size = _beaten(self.best, rung)
         keep_above, keep_above_size = _beaten(self.last, rung)
         return Task(
             proposal.id, proposal.genotype, seed, best, proposal.weights_from, keep_above, best_size, keep_above_size,
-            proposal.mate_weights_from, proposal.from_mate, proposal.noise, proposal.compared, rung,
+            proposal.mate_weights_from, proposal.from_mate, proposal.noise, proposal.compared, rung, cost=cost,
         )  # fmt: skip
 
 

@@ -189,8 +189,8 @@ class State(Generic[G]):
         """Returns the task of a job, with its random seed and its genotype as text."""
         proposal = job.proposal
         seed = training_seed(self._plan.seed, proposal.id)
-        task = self.top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed, job.rung)
-        task = replace(task, cost=self._texts.cost(proposal.genotype))
+        stored = proposal.with_genotype(self._texts.text(proposal.genotype))
+        task = self.top.task(stored, seed, job.rung, self._texts.cost(proposal.genotype))
         if self._plan.stop and self.ladder is not None:
             task = replace(task, least=self.ladder.least(job.rung))
         # A worker does not know the front, so it keeps the weights of every individual. They are removed later.
