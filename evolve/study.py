@@ -307,10 +307,14 @@ def run(
     """
     from evolve import config, whole
     from evolve.alone import alone
+    from evolve.callbacks import Callback
     from evolve.observers.progress import console
 
     if isinstance(params, str):
         raise UsageError(f"params is {params!r}; write it as a list: params=[{params!r}]")
+    for one in callbacks:
+        if not isinstance(one, Callback):
+            raise UsageError(f"callbacks has {one!r}; it must have callbacks, such as evolve.callbacks.MLflow()")
     files = [gin_file] if isinstance(gin_file, str | PathLike) else [*gin_file]
     paths = [str(Path(file).expanduser()) for file in files]
     if not paths:

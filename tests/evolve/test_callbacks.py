@@ -123,6 +123,13 @@ def test_an_address_that_mlflow_refuses(small_gin: Path, tmp_path: Path, monkeyp
         evolve.run(small_gin, workdir=tmp_path / "work", callbacks=[callback], quiet=True)
 
 
+@pytest.mark.parametrize("wrong", ["mlflow", MLflow])
+def test_what_is_not_a_callback_is_refused(small_gin: Path, tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(UsageError, match=r"callbacks has .*[lL]flow.*such as evolve\.callbacks\.MLflow\(\)"):
+        evolve.run(small_gin, workdir=tmp_path / "work", callbacks=[wrong], quiet=True)
+    assert not (tmp_path / "work").exists()
+
+
 class Named(Callback):
     """Notes the end of a search in a file."""
 
