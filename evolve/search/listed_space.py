@@ -48,16 +48,10 @@ class ListedSpace(CellSpace):
                 "this gene and its mutation rules from search.seed_file"
             )
         self._listed, self._builds = listed, self._unfit
-        self._reasons: dict[str, str | None] = {}  # of the networks that were checked
         self._unfit = self._unlisted
 
     def _unlisted(self, genotype: dsl.Genotype) -> str | None:
-        network = self.fingerprint(genotype)
-        if network not in self._listed:
-            return _UNLISTED
-        if network not in self._reasons:
-            self._reasons[network] = self._builds(genotype)
-        return self._reasons[network]
+        return self._builds(genotype) if self._has(genotype) else _UNLISTED
 
     def _has(self, genotype: dsl.Genotype) -> bool:
         return self.fingerprint(genotype) in self._listed
