@@ -49,7 +49,7 @@ class Checkpoint:
           CompileError: the file does not exist, or is damaged.
           OSError: the file is at an address that cannot be reached now.
         """
-        values = weights.read(path)
+        values = weights.entries(path)
         try:
             history = tuple(Epoch(**epoch) for epoch in json.loads(str(values.pop(_HISTORY))))
         except (KeyError, ValueError, TypeError) as error:

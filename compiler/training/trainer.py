@@ -218,12 +218,8 @@ class Trainer:
 
     def _others(self) -> Iterator[tuple[str, Any]]:
         """Yields the variables of the optimizer, the averaged weights and the scale of the loss, each with a name."""
-        scale = scale_of(self.optimizer)
-        for kind, variables in (
-            ("optimizer", self.optimizer.variables()),
-            ("average", self.averages),
-            ("scale", scale),
-        ):
+        of_optimizer = ("optimizer", self.optimizer.variables()), ("loss scale", scale_of(self.optimizer))
+        for kind, variables in (*of_optimizer, ("average", self.averages)):
             yield from ((f"{kind} {number}", variable) for number, variable in enumerate(variables))
 
     # --- statistics of batch normalizations ---

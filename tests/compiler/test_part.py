@@ -77,7 +77,7 @@ def test_in_float16_the_scale_of_the_loss_is_continued(digits: Dataset, tmp_path
     for key, value in expected.items():
         np.testing.assert_array_equal(found[key], value, key)
     steps = len(digits.train.labels) // training.batch_size
-    scale, since = float(expected["scale 0"]), int(expected["scale 1"])
+    scale, since = float(expected["loss scale 0"]), int(expected["loss scale 1"])
     assert (scale, since) == (2.0**15, 2 * steps), "the scale, and the number of steps since it changed"
 
 

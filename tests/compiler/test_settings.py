@@ -15,11 +15,13 @@ from compiler.settings import GENES, Beside
 
 SETTINGS = settings_of(Training)
 REALS = sorted(setting.name for setting in SETTINGS if setting.domain.normal is float)
-# Settings that are one of several names. `augment` has several, and `class_weights` may be None.
+# Settings that are one of several names. `augment` has several, `class_weights` may be None, and `jit_compile` True.
 NAMES = sorted(
     setting.name
     for setting in SETTINGS
-    if setting.domain.choices and setting.name != "augment" and not setting.domain.holds(None)
+    if setting.domain.choices
+    and setting.name != "augment"
+    and not any(setting.domain.holds(other) for other in (None, True))
 )
 COUNTS = ["batch_size", "crop_padding", "cutout_size", "epochs"]
 FLAGS = ["nesterov", "optimize_graph"]
@@ -57,6 +59,8 @@ def test_every_setting_has_a_rule() -> None:
         ({"epochs": 2.0}, "training.epochs is 2.0; it must be a whole number"),
         ({"sync_batch_norm": "yes"}, "training.sync_batch_norm is 'yes'; it must be True, False or None"),
         ({"sync_batch_norm": 1}, "training.sync_batch_norm is 1; it must be True, False or None"),
+        ({"jit_compile": None}, "training.jit_compile is None; it must be True, False or 'auto'"),
+        ({"jit_compile": 1}, "training.jit_compile is 1; it must be True, False or 'auto'"),
         ({"tpu": None}, "training.tpu is None; it must be a text: a name, an address, 'local', or '' for none"),
         ({"rmsprop_start": -1.0}, "training.rmsprop_start is -1.0; it must be a number of at least 0"),
         ({"label_smoothing": 1}, "training.label_smoothing is 1; it must be a number from 0 to below 1"),
