@@ -183,7 +183,7 @@ class SearchSettings:
         CHANGEABLE,
     ] = None
     finalist_repeats: Annotated[
-        int, whole(1), "retrainings of each candidate, each with another random seed or fold", CHANGEABLE
+        int, whole(1), "retrainings of each finalist, each with another random seed or fold", CHANGEABLE
     ] = 3
     measure: Annotated[
         str,

@@ -74,7 +74,7 @@ def read_dataset(bindings: Sequence[str], base: DatasetSettings) -> DatasetSetti
     """Returns the settings of a data set, in which bindings of the command line replace those of `base`.
 
     Raises:
-      ConfigError: a name or a value is wrong, or is no setting of a data set.
+      ConfigError: a name is wrong or does not belong to a data set, or a value is wrong.
     """
     parse([], bindings, _OF_DATASET, [base])
     with as_config_errors():

@@ -78,8 +78,8 @@ class Summaries:
     def new_best(self, best: Individual, cell_text: str, picture: events.Picture) -> None:
         """Adds a new best individual.
 
-        Its picture and text are added to the run `search`, and its training and graph to a run `best/<id>`. When a
-        search is resumed there is no graph, so an existing run `best/<id>` is kept. After a promotion, the run is
+        Its picture and text are added to the run `search`, and its training and graph to a run `best/<id>`. A resumed
+        search has no graph of the individual, so it keeps an existing run `best/<id>`. After a promotion, the run is
         written again with the whole training. Only the latest `BEST_RUNS` of these runs are kept. The pictures and
         texts of all best individuals stay.
         """

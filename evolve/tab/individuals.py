@@ -103,7 +103,7 @@ class Individuals:
         self.bands: list[Band] = []  # the band of the population after each result
         self.best: Row | None = None
         self.bests: list[float | None] = []  # the best fitness after each result
-        self.chosen: list[tuple[float, float]] = []  # predicted and measured fitness of those that a model chose
+        self.chosen: list[tuple[float, float]] = []  # predicted and measured fitness, if a model chose the child
         self.front: tuple[Row, ...] = ()  # the best by the first objective first
         self.version = 0
         self._worst = WORST  # the fitness of failed individuals
