@@ -257,6 +257,8 @@ class Evaluation:
     scores: Annotated[tuple[float, ...], Column("text not null default '[]'", SCORES, since=10)] = ()
     # the standard error of the fitness, if it is a mean
     fitness_error: Annotated[float | None, Column("real", since=10)] = None
+    # the part of `step_seconds` in which the training waited for images
+    data_seconds: Annotated[float, Column("real not null default 0", since=11)] = 0.0
 
     @property
     def is_failed(self) -> bool:

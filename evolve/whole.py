@@ -327,7 +327,10 @@ def _outcome(store: Store, tested: Classification | None, reason: str) -> Outcom
     finalists, predicted = finalists_of(store), _predicted(store)
     best = tuple(now for _, now in finalists.values()) or store.best(5)
     searched = {id: before for id, (before, _) in finalists.items()}
-    return Outcome(best, tested, reason, finished, failed, failure, share, predicted=predicted, searched=searched)
+    return Outcome(
+        best, tested, reason, finished, failed, failure, share, store.data_share(), predicted=predicted,
+        searched=searched,
+    )  # fmt: skip
 
 
 def _predicted(store: Store) -> tuple[int, float | None]:

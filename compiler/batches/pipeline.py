@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,7 +14,9 @@ from compiler.batches.stream_feed import StreamFeed
 from compiler.images.data import Dataset
 from compiler.images.streams import Stream
 
-__all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "naming_faults"]
+__all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "naming_faults", "taken"]
+
+Tensor = Any
 
 
 def feed(found: Dataset | Stream | Feed) -> Feed:
@@ -21,6 +24,18 @@ def feed(found: Dataset | Stream | Feed) -> Feed:
     if isinstance(found, Dataset):
         return ArrayFeed(found)
     return StreamFeed(found) if isinstance(found, Stream) else found
+
+
+def taken(batches: Any) -> tuple[Any, Tensor]:
+    """Returns the next batch of an iterator, and the seconds for which this process waited for it, inside a graph.
+
+    A GPU may still compute earlier steps in this time. Then the GPU itself waits for a shorter time, or not at all.
+    """
+    begun = tf.timestamp()
+    with tf.control_dependencies([begun]):
+        batch = next(batches)
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        return batch, tf.timestamp() - begun
 
 
 @contextmanager

@@ -187,6 +187,8 @@ def _follow(run: FinalTraining, profile: bool) -> None:
         print(f"\ninterrupted: {len(run.history)} of {run.training.epochs} epochs are kept in {run.folder}; the same "
               "command resumes the training", flush=True)  # fmt: skip
         raise
+    if run.data_share is not None:
+        print(f"steps waited for images for {run.data_share:.1%} of their time")
     result = run.finish()
     print(f"validation accuracy {result.validation_accuracy:.4f}")
     print(f"test accuracy {result.test_accuracy:.4f}")

@@ -38,6 +38,7 @@ from dsl.space.genotype import Genotype
 class Trained:
     """The result of a candidate training: accuracy, epochs, cost, and the seconds of the training and of its steps.
 
+    `data_seconds` is the part of `train_seconds` in which the steps waited for batches.
     `metrics` has all metrics of the evaluation at the end by name, with the accuracy and the recall of each class.
     `weights` is the number of values in the weights and statistics of the network. `inherited` is the number of those
     values that came from the parent or from `pretrained`. The Keras model is made at the first use, since most
@@ -55,6 +56,7 @@ class Trained:
     graph: Graph
     layers: tuple[StepLayer, ...]
     metrics: Metrics
+    data_seconds: float = 0.0
 
     @functools.cached_property
     def model(self) -> tf_keras.Model:
@@ -109,6 +111,7 @@ def train(
     return Trained(
         accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
         train_seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers), metrics,
+        trainer.data_seconds,
     )  # fmt: skip
 
 

@@ -91,6 +91,7 @@ class FinalTraining:
             initial.agreement(self.graph).check(initial.path)
         self._record = _Record(folder / RECORD, self._identity())
         self.history = self._record.read()
+        self._step_seconds = self._data_seconds = 0.0
         prepare(self.training, config.network.seed)
         self._trainer = Trainer(self.graph, self.feed, self.training, self.strategy, config.network.seed)
         if initial is not None:
@@ -130,10 +131,11 @@ class FinalTraining:
         """
         board = _Board(self.folder / BOARD) if self._chief else None
         for number in range(len(self.history) + 1, self.training.epochs + 1):
-            start = time.perf_counter()
+            start, waited = time.perf_counter(), self._trainer.data_seconds
             with naming_faults(self.feed), _as_compile_errors():
                 loss, correct = self._train_epoch(profile)
-                seconds = time.perf_counter() - start
+                seconds, waited = time.perf_counter() - start, self._trainer.data_seconds - waited
+                self._step_seconds, self._data_seconds = self._step_seconds + seconds, self._data_seconds + waited
                 epoch = self._trainer.measured(number, loss, correct)
                 history = (*self.history, epoch)
                 if self._chief:
@@ -144,8 +146,14 @@ class FinalTraining:
             self.history, profile = history, False
             if board is not None:
                 with _writing("what TensorBoard shows"):
-                    board.epoch(epoch, self._rate(), self._trainer.steps_per_epoch * self.training.batch_size / seconds)
+                    images = self._trainer.steps_per_epoch * self.training.batch_size
+                    board.epoch(epoch, self._rate(), images / seconds, waited / seconds)
             yield epoch
+
+    @property
+    def data_share(self) -> float | None:
+        """The share of the time of training steps in which they waited for images; None before a step of this run."""
+        return self._data_seconds / self._step_seconds if self._step_seconds else None
 
     def finish(self) -> Result:
         """Evaluates on the test images and writes the trained network, after the last epoch."""
@@ -294,11 +302,11 @@ class _Board:
         names = ("training", "validation")
         self._writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in names}
 
-    def epoch(self, epoch: Epoch, rate: float, images_per_second: float) -> None:
+    def epoch(self, epoch: Epoch, rate: float, images_per_second: float, data_share: float) -> None:
         """Adds the numbers of an epoch to the curves."""
         training = {
             "loss": epoch.loss, "accuracy": epoch.accuracy,
-            "learning_rate": rate, "images_per_second": images_per_second,
+            "learning_rate": rate, "images_per_second": images_per_second, "waiting_for_images": data_share,
         }  # fmt: skip
         validation = {"loss": epoch.validation_loss, "accuracy": epoch.validation_accuracy}
         for name, points in (("training", training), ("validation", validation)):

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.batches.pipeline import Feed
+from compiler.batches.pipeline import Feed, taken
 from compiler.epochs import Epoch
 from compiler.errors import CompileError, Diverged, pasted
 from compiler.graph.structure import Graph
@@ -49,6 +49,7 @@ class Trainer:
         self._class_weights = fit.class_weights(training, feed.name, feed.class_counts())
         self.steps_per_epoch = feed.count("train") // training.batch_size
         self.step = 0
+        self.data_seconds = 0.0  # the time in which training and evaluation waited for batches
         self.predicted: Predicted | None = None  # the predictions of the latest evaluation
         with strategy.scope():
             self.layers = build_layers(graph, seed, _TYPES[training.precision], training.jit_compile is True)
@@ -74,8 +75,9 @@ class Trainer:
 
     def run(self, steps: int) -> tuple[float, float]:
         """Trains for `steps` steps; returns the mean loss and the accuracy over them."""
-        loss, correct = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
+        loss, correct, waited = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
         self.step += steps
+        self.data_seconds += float(waited)
         return float(loss) / steps, float(correct) / (steps * self._training.batch_size)
 
     @functools.cached_property
@@ -88,37 +90,47 @@ class Trainer:
         replica_step = tf.autograph.experimental.do_not_convert(self._replica_step)
 
         def loop(batches: Any, first: Tensor, steps: Tensor) -> tuple[Tensor, ...]:
-            return self._sums(lambda step: self.strategy.run(replica_step, (*next(batches), step)), first, steps)
+            return self._sums(
+                batches, lambda batch, step: self.strategy.run(replica_step, (*batch, step)), first, steps
+            )
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def _sums(
-        self, run: Callable[[Tensor], Any], first: Tensor, steps: Tensor, kept: Sequence[tuple[Any, Any]] = ()
+        self,
+        batches: Any,
+        run: Callable[[Any, Tensor], Any],
+        first: Tensor,
+        steps: Tensor,
+        kept: Sequence[tuple[Any, Any]] = (),
     ) -> tuple[Tensor, ...]:
         """Runs steps from `first` on. Returns the sums of loss and correct images over replicas and steps.
 
-        Further values of a step are returned too, as tensors [steps, values of all replicas].
+        The third value is the number of seconds in which the steps waited for batches. Further values of a step are
+        returned too, as tensors [steps, values of all replicas].
 
         Args:
-          run: runs a step, and returns the loss, the number of correct images, and further values.
+          batches: the iterator of batches.
+          run: runs a step on a batch, and returns the loss, the number of correct images, and further values.
           first: the number of the first step.
           steps: the number of steps.
           kept: the type and the shape over all replicas of each further value.
         """
 
-        def body(step: Tensor, loss: Tensor, correct: Tensor, *arrays: Any) -> tuple[Any, ...]:
-            found = run(step)
+        def body(step: Tensor, loss: Tensor, correct: Tensor, waited: Tensor, *arrays: Any) -> tuple[Any, ...]:
+            batch, seconds = taken(batches)
+            found = run(batch, step)
             totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found[:2]]
             values = [value if self._replicas == 1 else self.strategy.gather(value, axis=0) for value in found[2:]]
             written = [array.write(step - first, value) for array, value in zip(arrays, values, strict=True)]
-            return step + 1, loss + totals[0], correct + totals[1], *written
+            return step + 1, loss + totals[0], correct + totals[1], waited + seconds, *written
 
         arrays = [tf.TensorArray(kind, steps, element_shape=shape) for kind, shape in kept]
-        start = (first, tf.constant(0.0), tf.constant(0.0), *arrays)
-        _, loss, correct, *arrays = tf.while_loop(
+        start = (first, tf.constant(0.0), tf.constant(0.0), tf.constant(0.0, tf.float64), *arrays)
+        _, loss, correct, waited, *arrays = tf.while_loop(
             lambda step, *_: step < first + steps, body, start, parallel_iterations=1
         )
-        return loss, correct, *(array.stack() for array in arrays)
+        return loss, correct, waited, *(array.stack() for array in arrays)
 
     def _replica_step(self, images: Tensor, labels: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one gradient step of one replica; returns its share of the mean loss and its count of correct images."""
@@ -321,7 +333,8 @@ class Trainer:
         for layer in self.layers if self._replicas > 1 else ():
             layer.synchronize()
         with self.averaged():
-            loss, correct, *found = self._evaluate(iter(batches), tf.constant(steps), batch)
+            loss, correct, waited, *found = self._evaluate(iter(batches), tf.constant(steps), batch)
+        self.data_seconds += float(waited)
         logits, labels, weights = (value.numpy().reshape(steps * batch, *value.shape[2:]) for value in found)
         real = weights > 0  # The last batch is padded.
         self.predicted = Predicted(logits[real], labels[real])
@@ -347,7 +360,7 @@ class Trainer:
 
         def loop(batches: Any, count: Tensor, batch: int) -> tuple[Tensor, ...]:
             return self._sums(
-                lambda _: self.strategy.run(replica, next(batches)), tf.constant(0), count,
+                batches, lambda found, _: self.strategy.run(replica, found), tf.constant(0), count,
                 ((tf.float32, (batch, self.graph.classes)), (tf.int32, (batch,)), (tf.float32, (batch,))),
             )  # fmt: skip
 

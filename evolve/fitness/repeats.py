@@ -40,6 +40,7 @@ def mean_of(runs: Sequence[Evaluation]) -> Evaluation:
         metrics=tuple(means.items()),
         seconds=math.fsum(run.seconds for run in runs),
         step_seconds=math.fsum(run.step_seconds for run in runs),
+        data_seconds=math.fsum(run.data_seconds for run in runs),
     )
 
 

@@ -154,6 +154,7 @@ class TrainingFitness(ImagesFitness):
             depth=cost.depth,
             metrics=self._stored(trained.metrics),
             step_seconds=trained.train_seconds,
+            data_seconds=trained.data_seconds,
             inherited=None if initial is None is pretrained else trained.inherited / trained.weights,
             note="; ".join(filter(None, (lost, note, self._stopped(task, trained.history)))),
             weight_differences=self._differences(trained.layers, task),

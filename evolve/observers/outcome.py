@@ -30,6 +30,7 @@ class Outcome:
     failed: int = 0
     failure: str = ""  # the error of the latest failed individual
     step_share: float | None = None  # the share of the workers' time in which epochs were trained and validated
+    data_share: float | None = None  # the share of this time in which trainings waited for images
     validation: tuple[int, ...] = ()  # numbers of validation images by class, if the fitness is a validation accuracy
     objective: Objective = field(default_factory=lambda: Objective("accuracy"))  # gives the fitness
     front: Found | None = None  # the front of a search for several objectives

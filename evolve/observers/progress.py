@@ -230,6 +230,14 @@ def show_start(console: Console, rows: Sequence[tuple[str, str]]) -> None:
     console.print(block)
 
 
+def _shares(outcome: Outcome) -> Iterator[str]:
+    """Yields the shares of the workers' time, as far as they are known."""
+    if outcome.step_share is not None:
+        yield f"workers trained and validated for {outcome.step_share:.0%} of their time"
+    if outcome.data_share is not None:
+        yield f"steps waited for images for {outcome.data_share:.1%} of the time of training and validation"
+
+
 def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequence[str]) -> None:
     """Prints the end of a search: the reason, the best networks, their test accuracy, and the next commands."""
     best, tested = outcome.best, outcome.tested
@@ -243,8 +251,8 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
     if count:
         shown = "" if correlation is None else f"; predicted and measured fitness: rank correlation {correlation:.2f}"
         say(console, f"a model chose {count} individual{'s' * (count != 1)}{shown}")
-    if outcome.step_share is not None:
-        say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
+    for line in _shares(outcome):
+        say(console, line)
     console.print(_best(best, outcome.objective, outcome.searched))
     for line in _retrained(outcome):
         say(console, line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Generic, NamedTuple
 
 from evolve.records import Evaluation, G, Individual
@@ -37,7 +37,8 @@ class Duplicates(Generic[G]):
 def reused(original: Individual) -> Evaluation:
     """Returns the evaluation of a duplicate: the evaluation of the original, with no time, no FLOPs and no graph."""
     known = {one.name: getattr(original, one.name) for one in fields(Evaluation)}
-    return replace(Evaluation(**known), seconds=0.0, step_seconds=0.0, flops=0.0, graph="", note=f"as {original.id}")
+    free = {"seconds": 0.0, "step_seconds": 0.0, "data_seconds": 0.0, "flops": 0.0, "graph": ""}
+    return Evaluation(**{**known, **free, "note": f"as {original.id}"})
 
 
 class Result(NamedTuple, Generic[G]):

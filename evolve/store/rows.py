@@ -16,7 +16,7 @@ _FIRST = (
     "rejected", "forget", "history", "finished", "proposed_after", "inherited", "note", "genes", "tries",
     "flops", "step_seconds", "memo", "metrics", "depth", "mate", "from_mate", "noise",
     "compared", "weight_differences", "scores", "fitness_error", "rung",
-    "predicted",
+    "predicted", "data_seconds",
 )  # fmt: skip
 _FIRST_OF_RUNGS = ("task", "id", "rung", "finished", "after")
 

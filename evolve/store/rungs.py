@@ -14,7 +14,7 @@ _COUNT = "(select max(coalesce(max(finished), 0), 0) from rungs)"
 _SET = ", ".join(f"{name} = ?" for name in EVALUATION.names)
 _EVALUATED = ", ".join(f"rungs.{name}" for name in EVALUATION.names)
 _ALL = ", ".join(f"individuals.{name}" for name in INDIVIDUAL.names)
-_COSTS = ("seconds", "step_seconds", "flops")
+_COSTS = ("seconds", "step_seconds", "data_seconds", "flops")
 
 
 def continued(before: Individual, result: Evaluation, failure: str) -> Evaluation:

@@ -407,10 +407,19 @@ class Store:
 
     def step_share(self) -> float | None:
         """Returns the share of the workers' time in which epochs were trained and validated; None without trainings."""
-        whole, steps = self._execute(
-            "select total(seconds), total(step_seconds) from individuals where step_seconds > 0"
-        )[0]
-        return steps / whole if whole else None
+        return self._share("step_seconds", "seconds")
+
+    def data_share(self) -> float | None:
+        """Returns the share of the time of these epochs in which they waited for images; None without trainings.
+
+        Trainings of versions before 0.10.0 are left out, since those versions did not measure this time.
+        """
+        return self._share("data_seconds", "step_seconds")
+
+    def _share(self, part: str, whole: str) -> float | None:
+        query = f"select total({part}), total({whole}) from individuals where {part} > 0"
+        parts, wholes = self._execute(query)[0]
+        return parts / wholes if wholes else None
 
     def spent(self) -> Spent:
         """Returns the counts and costs of all runs together. Held results are included.

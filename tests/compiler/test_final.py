@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -89,6 +90,8 @@ def test_the_network_of_a_training_has_the_reported_accuracy(files: Path, capsys
     assert f"test accuracy {accuracy(model, digits, 'test'):.4f}" in out
     assert (files / "run" / "config.gin").read_text().count("training.epochs = 3") == 1
     assert list((files / "run" / "tensorboard").rglob("events*"))
+    (share,) = re.findall(r"steps waited for images for ([0-9.]+)% of their time", out)
+    assert 0 <= float(share) < 100
     capsys.readouterr()
     assert train(files, "--param=F=6") == 0
     assert "3 of them finished" in capsys.readouterr().out

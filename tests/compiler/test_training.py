@@ -39,7 +39,7 @@ def test_a_small_network_learns_the_digits(trained: Trained) -> None:
     assert [epoch.epoch for epoch in trained.history] == [1, 2, 3]
     assert trained.history[-1].validation_accuracy == trained.accuracy > 0.8
     assert trained.history[-1].loss < trained.history[0].loss
-    assert 0 < trained.train_seconds < trained.seconds
+    assert 0 < trained.data_seconds < trained.train_seconds < trained.seconds
 
 
 def test_the_model_has_the_costs_parameters(trained: Trained) -> None:

@@ -36,7 +36,7 @@ def evaluated(executor: Executor, fitness: Fitness) -> list[Evaluation]:
 
 def shown(evaluations: list[Evaluation]) -> list[str]:
     """Returns all values of a result that do not depend on time, to the last bit."""
-    return [repr(replace(one, seconds=0.0, step_seconds=0.0)) for one in evaluations]
+    return [repr(replace(one, seconds=0.0, step_seconds=0.0, data_seconds=0.0)) for one in evaluations]
 
 
 def main(folder: Path, when: str) -> None:

@@ -66,7 +66,7 @@ def dump(folder: Path) -> list[str]:
 # the newer columns
 NEWER: dict[str, object] = {
     "depth": None, "mate": None, "from_mate": "[]", "noise": None, "compared": "[]", "weight_differences": "[]",
-    "scores": "[]", "fitness_error": None, "rung": 0, "predicted": None,
+    "scores": "[]", "fitness_error": None, "rung": 0, "predicted": None, "data_seconds": 0.0,
 }  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_a_store_without_mates_gets_the_columns_of_mates(tmp_path: Path) -> None
         assert store.unfinished() == ((child, False),)
     db = sqlite3.connect(tmp_path / FILE)
     for name in ("mate", "from_mate", "noise", "compared", "weight_differences", "scores", "fitness_error", "rung",
-                 "predicted"):  # fmt: skip
+                 "predicted", "data_seconds"):  # fmt: skip
         db.execute(f"alter table individuals drop column {name}")
     db.execute("drop table rungs")
     db.execute("pragma user_version=7")
@@ -313,8 +313,10 @@ def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     table, _, objects = ran.stdout.partition("[\n")
-    assert table.splitlines()[0].endswith(",weight_differences,scores,fitness_error,rung,predicted,latency")
-    assert table.splitlines()[1].endswith(",[],[],[],,0,,1.5")
+    assert table.splitlines()[0].endswith(
+        ",weight_differences,scores,fitness_error,rung,predicted,data_seconds,latency"
+    )
+    assert table.splitlines()[1].endswith(",[],[],[],,0,,0.0,1.5")
     assert {row["latency"] for row in json.loads("[" + objects)} == {7.0}
     assert schema(old) == migrations.SCHEMA + 1
 

@@ -216,7 +216,10 @@ def test_an_end_without_a_best_names_no_command() -> None:
 
 
 def test_the_end_shows_the_share_of_steps_of_the_workers() -> None:
-    assert "workers trained and validated for 82% of their time" in end(Outcome((BEST,), step_share=0.816))
+    printed = end(Outcome((BEST,), step_share=0.816, data_share=0.0234))
+    assert "workers trained and validated for 82% of their time" in printed
+    assert "steps waited for images for 2.3% of the time of training and validation" in printed
+    assert "waited for images" not in end(Outcome((BEST,)))
 
 
 def test_the_end_shows_how_many_failed_and_why() -> None:

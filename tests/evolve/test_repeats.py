@@ -42,12 +42,12 @@ def test_repeats_have_other_seeds_and_only_the_last_keeps_weights() -> None:
 
 def test_the_mean_and_its_standard_error() -> None:
     runs = [
-        Evaluation(value, seconds=2, step_seconds=1, metrics=(("loss", 1 - value), *more))
+        Evaluation(value, seconds=2, step_seconds=1, data_seconds=0.5, metrics=(("loss", 1 - value), *more))
         for value, more in ((0.9, ()), (0.8, (("auc", 0.5),)), (0.7, ()))
     ]
     found = mean_of(runs)
     assert found.fitness == pytest.approx(0.8) and dict(found.metrics) == pytest.approx({"loss": 0.2, "auc": 0.5})
-    assert (found.seconds, found.step_seconds) == (6, 3)
+    assert (found.seconds, found.step_seconds, found.data_seconds) == (6, 3, 1.5)
     assert error_of(runs, ACCURACY, "accuracy") == pytest.approx(statistics.stdev([0.9, 0.8, 0.7]) / math.sqrt(3))
     assert mean_of(runs[:1]) is runs[0] and error_of(runs[:1], ACCURACY, "accuracy") is None
     assert error_of(runs, Objectives([Objective("auc")]), "accuracy") is None, "only one of them has this metric"

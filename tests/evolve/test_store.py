@@ -74,11 +74,11 @@ def test_finished_in_the_order_of_finishing(store: Store) -> None:
 
 
 def test_the_share_of_steps_counts_only_trained_individuals(store: Store) -> None:
-    assert store.step_share() is None
-    for id, seconds, steps in ((1, 4.0, 3.0), (2, 6.0, 4.5), (3, 90.0, 0.0)):
+    assert store.step_share() is store.data_share() is None
+    for id, seconds, steps, data in ((1, 4.0, 3.0, 0.25), (2, 6.0, 4.5, 0.5), (3, 90.0, 0.0, 0.0)):
         store.propose(proposal(id), "f")
-        store.finish(id, Evaluation(0.5, seconds=seconds, step_seconds=steps))
-    assert store.step_share() == 0.75
+        store.finish(id, Evaluation(0.5, seconds=seconds, step_seconds=steps, data_seconds=data))
+    assert (store.step_share(), store.data_share()) == (0.75, 0.1)
 
 
 def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
