@@ -21,7 +21,7 @@ from dsl.text.corrections import right_form, right_keyword, right_number
 from dsl.text.words import next_declaration
 from dsl.tree import syntax as s
 
-MAX_CHARACTERS = 1 << 20
+MAX_CHARACTERS = 1 << 19  # A text of this length is parsed in about a second.
 MAX_NESTING = 64
 MAX_PROBLEMS = 20
 T = TypeVar("T")

@@ -151,9 +151,9 @@ def test_the_first_of_many_mistakes_are_shown() -> None:
 def test_texts_of_ten_megabytes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.cell"
     path.write_bytes(b"param A = 1\n" * 900_000)
-    with pytest.raises(dsl.CellError, match=r"large\.cell is too large: at most 4,194,304 bytes"):
+    with pytest.raises(dsl.CellError, match=r"large\.cell is too large: at most 2,097,152 bytes"):
         dsl.load(path)
-    with pytest.raises(dsl.CellError, match="at most 1,048,576 are read"):
+    with pytest.raises(dsl.CellError, match="at most 524,288 are read"):
         dsl.loads("param A = 1\n" * 900_000)
 
 

@@ -96,7 +96,7 @@ def test_a_bracket_left_out_is_one_mistake(path: Path) -> None:
         "#\n\n{}",
     ],
 )
-def test_a_megabyte_of_garbage_takes_seconds_at_most(part: str) -> None:
+def test_half_a_megabyte_of_garbage_takes_seconds_at_most(part: str) -> None:
     text = part * (MAX_CHARACTERS // len(part))
     began = time.monotonic()
     with pytest.raises(dsl.CellError) as caught:
