@@ -186,6 +186,12 @@ class Training:
         "whether XLA compiles the cells of a network, each as one unit, for the steps of the training. The set-up of "
         "a network then takes longer. With 'auto', a search does so if it measures that trainings on a GPU are faster",
     ] = False
+    images_on_device: Annotated[
+        bool | str,
+        _FLAG_OR_AUTO,
+        "whether all images are copied to the GPU or TPU, which then also augments them; each worker has a copy. With "
+        "'auto', images of at most 1 GiB and an eighth of the GPU's memory are copied, and none without a GPU or TPU",
+    ] = "auto"
     sync_batch_norm: Annotated[
         bool | None,
         _SOME_FLAG,

@@ -58,7 +58,10 @@ class Run:
         if isinstance(executor, machine.WorkerSettings) and executor.finds_share and gpus_of(executor):
             executor = replace(executor, gpus_per_worker=choice.share)
             gpu = choice.gpu if choice.share else ""
-        training = replace(self.fitness.training, precision=choice.precision, jit_compile=choice.jit_compile)
+        training = replace(
+            self.fitness.training, precision=choice.precision, jit_compile=choice.jit_compile,
+            images_on_device=choice.images_on_device,
+        )  # fmt: skip
         return replace(
             self,
             config=replace(self.config, executor=executor),

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from compiler.batches import order
-from compiler.batches.augment import augmented
+from compiler.batches.augment import augmented, changed, drawn
 from compiler.batches.base import Feed
 from compiler.images.data import Dataset
 from compiler.images.splits import Images
@@ -19,6 +19,7 @@ Tensor = Any
 
 # Bytes. The images of a part up to this size are copied to TensorFlow. Of a larger part, only batches are copied.
 RESIDENT = 64 * 2**20
+SPLITS = ("train", "validation", "test")
 
 
 class ArrayFeed(Feed):
@@ -34,6 +35,18 @@ class ArrayFeed(Feed):
         self._takers: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {}
         self._makers: dict[tuple[object, ...], Callable[..., Any]] = {}
         self._passes: dict[tuple[str, int], tf.data.Dataset] = {}
+        self._placed: tuple[Any, Feed] | None = None  # the latest strategy, and the feed on its devices
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all images."""
+        return sum(self.dataset.part(split).images.nbytes for split in SPLITS)
+
+    def placed(self, strategy: Any) -> Feed:
+        """Returns a feed whose images lie on the devices of a strategy. They are copied once for each strategy."""
+        if self._placed is None or self._placed[0] is not strategy:
+            self._placed = strategy, DeviceFeed(self.dataset, strategy)
+        return self._placed[1]
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns endless batches (images, labels) of the training images.
@@ -63,14 +76,18 @@ class ArrayFeed(Feed):
         padded = -(-count // batch) * batch
         indices = np.minimum(np.arange(padded), count - 1)
         weights = (np.arange(padded) < count).astype(np.float32)
+        batches = tf.data.Dataset.from_tensor_slices((indices, weights)).batch(batch, drop_remainder=True)
+        return _on_one_thread(batches.map(self._gathered(split)))
+
+    def _gathered(self, split: str) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+        """Returns a function from the indices and the weights of a batch to an element of `evaluation`."""
         taker = self._taker(split)
 
         def gather(chosen: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             images, labels = taker(chosen)
             return self._scale.normalized(images), labels, weight
 
-        batches = tf.data.Dataset.from_tensor_slices((indices, weights)).batch(batch, drop_remainder=True)
-        return _on_one_thread(batches.map(gather))
+        return gather
 
     def _maker(self, training: Training, batch: int) -> Callable[..., Any]:
         """Returns a traced function that makes a batch from a random seed and the number of a step.
@@ -99,6 +116,52 @@ class ArrayFeed(Feed):
             part = self.dataset.part(split)
             self._takers[split] = (_resident if part.images.nbytes <= RESIDENT else _mapped)(part)
         return self._takers[split]
+
+
+class DeviceFeed(ArrayFeed):
+    """The feed of images that lie on the devices of a strategy, where they are normalized and augmented too.
+
+    The pipeline gives places of images and random numbers only. These are the same as those of an `ArrayFeed`, so the
+    batches are the same.
+    """
+
+    def __init__(self, dataset: Dataset, strategy: Any) -> None:
+        """Copies the images of all parts to each device, one part behind the other."""
+        super().__init__(dataset)
+        parts = [dataset.part(split) for split in SPLITS]
+        self._first = dict(zip(SPLITS, np.cumsum([0, *map(len, parts[:-1])]).tolist(), strict=True))
+        with strategy.scope():
+            # A variable, since a GPU gathers bytes from variables only, and the CPU would gather those of a tensor.
+            self._table = tf.Variable(np.concatenate([part.images for part in parts]), trainable=False, name="images")
+
+    def batch(self, training: Training, *element: Any) -> tuple[Tensor, Tensor]:
+        """Returns the images and the labels of a batch of `training`. A replica calls it on its device."""
+        places, labels, draws = element
+        return changed(self._at(places), training, self._scale, draws), labels
+
+    def evaluated(self, *element: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the images, the labels and the weights of a batch of `evaluation`. A replica calls it."""
+        places, labels, weights = element
+        return self._at(places), labels, weights
+
+    def _at(self, places: Tensor) -> Tensor:
+        # If several replicas have a copy, `tf.gather` would read the whole table first, and the CPU would gather bytes.
+        found = tf.raw_ops.ResourceGather(resource=self._table.handle, indices=places, dtype=self._table.dtype)
+        return self._scale.normalized(found)
+
+    def _made(self, training: Training, batch: int) -> Callable[..., Any]:
+        labels, count = tf.constant(self.dataset.part("train").labels), self.count("train")
+
+        def make(seed: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Any]:
+            places = order.chosen(seed, step, batch, count)
+            draws = drawn(training, order.key(seed, step, order.STEP), batch, self.input_shape[:2])
+            return places + self._first["train"], tf.gather(labels, places), draws
+
+        return tf.function(make, autograph=False)  # type: ignore[no-any-return]
+
+    def _gathered(self, split: str) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+        labels, first = tf.constant(self.dataset.part(split).labels), self._first[split]
+        return lambda chosen, weight: (tf.cast(chosen, tf.int32) + first, tf.gather(labels, chosen), weight)
 
 
 def _on_one_thread(batches: tf.data.Dataset) -> tf.data.Dataset:

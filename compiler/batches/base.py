@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,8 @@ from compiler.images import fit
 from compiler.images.data import Dataset
 from compiler.images.streams import Stream
 from compiler.settings import Training
+
+Tensor = Any
 
 
 class Feed(ABC):
@@ -57,6 +60,25 @@ class Feed(ABC):
         is_stream, channels = isinstance(self._images, Stream), self.input_shape[-1]
         checked = replace(training, batch_size=batch)
         fit.check(checked, self.name, self.count("train"), channels, self.preparation.is_whole, is_stream)
+
+    def placed(self, strategy: Any) -> Feed:
+        """Returns a feed whose images lie on the devices of a strategy; this feed, if it has no images in memory."""
+        return self
+
+    def batch(self, training: Training, *element: Any) -> tuple[Tensor, Tensor]:
+        """Returns the images and the labels of a batch of `training`. A replica calls it on its device."""
+        images, labels = element
+        return images, labels
+
+    def evaluated(self, *element: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the images, the labels and the weights of a batch of `evaluation`. A replica calls it."""
+        images, labels, weights = element
+        return images, labels, weights
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all images in memory; 0 for images that are read during training."""
+        return 0
 
     @abstractmethod
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:

@@ -11,10 +11,13 @@ import tensorflow as tf
 from compiler.batches.array_feed import ArrayFeed
 from compiler.batches.base import Feed
 from compiler.batches.stream_feed import StreamFeed
+from compiler.errors import CompileError, pasted
+from compiler.images import fit
 from compiler.images.data import Dataset
 from compiler.images.streams import Stream
+from compiler.settings import Training
 
-__all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "naming_faults", "taken"]
+__all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "naming_faults", "placed", "taken"]
 
 Tensor = Any
 
@@ -24,6 +27,23 @@ def feed(found: Dataset | Stream | Feed) -> Feed:
     if isinstance(found, Dataset):
         return ArrayFeed(found)
     return StreamFeed(found) if isinstance(found, Stream) else found
+
+
+def placed(found: Feed, training: Training, strategy: Any) -> Feed:
+    """Returns the feed of a training: one with the images on the devices of its strategy, or the feed itself.
+
+    Raises:
+      CompileError: the images shall lie on the devices of several machines.
+    """
+    is_apart = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    if is_apart and training.images_on_device is True:
+        raise CompileError(
+            "training.images_on_device is True, which is not possible on the machines of 'multi_worker': "
+            f"{pasted('training.images_on_device', False)}"
+        )
+    accelerators = [*tf.config.list_logical_devices("GPU"), *tf.config.list_logical_devices("TPU")]
+    has_one = bool(accelerators) and not is_apart
+    return found.placed(strategy) if fit.is_on_device(training, found.bytes, has_one) else found
 
 
 def taken(batches: Any) -> tuple[Any, Tensor]:

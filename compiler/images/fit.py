@@ -10,6 +10,8 @@ from compiler.settings import Training
 from dsl.wording import plural
 
 FEW_STEPS = 10  # A training with fewer steps in an epoch gets a warning.
+# With training.images_on_device='auto', the images may take this number of bytes, and this share of a device's memory.
+ROOM, ROOM_SHARE = 2**30, 1 / 8
 FEW_IMAGES = 20  # A class with fewer images gets a warning.
 
 
@@ -25,6 +27,11 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
             "training.augment has 'random_crop', which is done when files are decoded: it needs "
             f"{pasted('dataset.stream', True)}; for images in memory there is 'crop'"
         )
+    if training.images_on_device is True and is_stream:
+        raise DataError(
+            f"training.images_on_device is True, and the images of {name} are read from their files during training: "
+            f"{pasted('training.images_on_device', 'auto')}, or {pasted('dataset.stream', False)}"
+        )
     if "random_crop" in training.augment[1:]:
         raise DataError(
             f"training.augment is {training.augment}; random_crop is done when images are decoded, before all other "
@@ -36,6 +43,23 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
             f"training.augment has 'colour', and the images of {name} are {kind} of {channels} channels: it needs "
             "images of type uint8 with 3 channels"
         )
+
+
+def is_on_device(training: Training, bytes: int, has_accelerator: bool, memory: float = 0) -> bool:
+    """Returns whether the images of a training are copied to its devices.
+
+    With 'auto' they are copied to a GPU or a TPU if they are small. On a CPU this would gain nothing, since they are in
+    its memory already.
+
+    Args:
+      training: the settings of the training.
+      bytes: the bytes of all images; 0 for images that are read during training.
+      has_accelerator: whether the training uses a GPU or a TPU.
+      memory: the bytes of a device's memory for one training; 0 if they are not known.
+    """
+    if training.images_on_device != "auto":
+        return bool(training.images_on_device)
+    return has_accelerator and 0 < bytes <= (min(ROOM, memory * ROOM_SHARE) if memory else ROOM)
 
 
 def check_batch(training: Training, name: str, images: int) -> None:

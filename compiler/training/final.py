@@ -245,7 +245,7 @@ class FinalTraining:
             f"{scope}.{field.name}": repr(getattr(record, field.name))
             for scope, record in (("dataset", images), ("training", self.training))
             for field in fields(record)
-            if field.name not in ("strategy", "tpu", "optimize_graph")
+            if field.name not in ("strategy", "tpu", "optimize_graph", "images_on_device")
             # Records of earlier versions lack these settings.
             and (field.name not in ("class_weights", "folds", "jit_compile") or getattr(record, field.name))
         }

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.batches.pipeline import Feed, taken
+from compiler.batches.pipeline import Feed, placed, taken
 from compiler.epochs import Epoch
 from compiler.errors import CompileError, Diverged, pasted
 from compiler.graph.structure import Graph
@@ -42,7 +42,8 @@ class Trainer:
     """
 
     def __init__(self, graph: Graph, feed: Feed, training: Training, strategy: Strategy, seed: int) -> None:
-        self.graph, self._feed, self._training, self.strategy, self._seed = graph, feed, training, strategy, seed
+        self.graph, self._training, self.strategy, self._seed = graph, training, strategy, seed
+        self._feed = placed(feed, training, strategy)
         self._replicas = strategy.num_replicas_in_sync
         _check_decided(training)
         _check_batch(training, feed, self._replicas)
@@ -90,9 +91,7 @@ class Trainer:
         replica_step = tf.autograph.experimental.do_not_convert(self._replica_step)
 
         def loop(batches: Any, first: Tensor, steps: Tensor) -> tuple[Tensor, ...]:
-            return self._sums(
-                batches, lambda batch, step: self.strategy.run(replica_step, (*batch, step)), first, steps
-            )
+            return self._sums(batches, lambda batch, step: self.strategy.run(replica_step, (batch, step)), first, steps)
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
@@ -132,8 +131,9 @@ class Trainer:
         )
         return loss, correct, waited, *(array.stack() for array in arrays)
 
-    def _replica_step(self, images: Tensor, labels: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    def _replica_step(self, batch: Any, step: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one gradient step of one replica; returns its share of the mean loss and its count of correct images."""
+        images, labels = self._feed.batch(self._training, *batch)
         with tf.GradientTape() as tape:
             values = forward(self.layers, images, True, self._noise(step), self._norm())
             logits = tf.cast(values[len(self.graph.steps) - 1], tf.float32)
@@ -246,10 +246,13 @@ class Trainer:
         with self.averaged():
             self._pool(iter(self._plain_batches), tf.constant(float(min(self.steps_per_epoch, enough))))
 
+    @property
+    def _plain(self) -> Training:
+        return replace(self._training, augment=())
+
     @functools.cached_property
     def _plain_batches(self) -> Any:
-        plain = replace(self._training, augment=())
-        batches = self._feed.training(plain, self._training.batch_size, self._seed)
+        batches = self._feed.training(self._plain, self._training.batch_size, self._seed)
         return self.strategy.experimental_distribute_dataset(batches)
 
     @functools.cached_property
@@ -261,18 +264,19 @@ class Trainer:
         is_shared = self._replicas == 1 or norm is not None
 
         @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-        def replica(batch: Tensor, number: Tensor) -> None:
+        def replica(batch: Any, number: Tensor) -> None:
+            plain, _ = self._feed.batch(self._plain, *batch)
+
             def keep(layer: StepLayer, statistics: Tensor) -> None:
                 if not is_shared:
                     statistics = of_all_replicas(statistics, tf.constant(images * layer.packing.places))
                 layer.pool(statistics, number, together)
 
-            forward(self.layers, batch, True, None, norm, keep)
+            forward(self.layers, plain, True, None, norm, keep)
 
         def loop(batches: Any, count: Tensor) -> Tensor:
             def body(number: Tensor) -> Tensor:
-                batch, _ = next(batches)
-                self.strategy.run(replica, args=(batch, number))
+                self.strategy.run(replica, args=(next(batches), number))
                 return number + 1
 
             return tf.while_loop(lambda number: number <= count, body, (tf.constant(1.0),), parallel_iterations=1)
@@ -353,7 +357,8 @@ class Trainer:
         heads = self.layers[: len(self.graph.steps)]
 
         @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-        def replica(images: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        def replica(*batch: Tensor) -> tuple[Tensor, ...]:
+            images, labels, weights = self._feed.evaluated(*batch)
             logits = tf.cast(forward(heads, images, training=False)[-1], tf.float32)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             return tf.reduce_sum(losses * weights), _right(logits, labels, weights), logits, labels, weights

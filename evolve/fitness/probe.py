@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.epochs import Pace
+from compiler.images import fit
 from evolve.executors import ExecutorSettings, Processes, machine
 from evolve.executors.together import Meeting, together
 from evolve.fitness.sharing import SHARE, Asked, Choice, decided, without_gpu
@@ -54,6 +55,10 @@ def asked(fitness: TrainingFitness, executor: ExecutorSettings, gpus: tuple[str,
     """Returns what is to be decided before a search begins."""
     shares = isinstance(executor, machine.WorkerSettings) and executor.finds_share
     training, images = fitness.training, fitness.known.images
+    memory = machine.gpu_memory(gpus)
+    share = executor.share if isinstance(executor, machine.WorkerSettings) else None
+    is_on_device = fit.is_on_device(training, fitness.known.bytes, bool(gpus), memory * min(1.0, share or 1.0))
+    is_auto = training.images_on_device == "auto"
     room = min(machine.cores(), max(1, (machine.available_memory() - fitness.known.bytes) // machine.WORKER_BYTES))
     return Asked(
         share=bool(gpus) and shares,
@@ -61,8 +66,20 @@ def asked(fitness: TrainingFitness, executor: ExecutorSettings, gpus: tuple[str,
         jit_compile=training.jit_compile,
         workers=int(max(1, room // max(1, len(gpus)))),
         steps=images // training.batch_size * training.epochs,
-        memory=machine.gpu_memory(gpus),
+        memory=memory,
+        places_images=is_auto,
+        images_on_device=is_on_device,
+        images=_place(fitness.known.bytes, is_on_device) if is_auto and gpus else "",
     )
+
+
+def _place(bytes: int, is_on_device: bool) -> str:
+    """Returns the row of the header about the place of the images."""
+    size = f"{bytes / 1e6:,.1f} MB of images"
+    if is_on_device:
+        return f"{size}, which each worker copies to its GPU"
+    in_memory = f"{size} in memory, which are sent to the GPU in batches"
+    return in_memory if bytes else "the images are read from their files during training"
 
 
 def chosen(
@@ -95,12 +112,16 @@ def chosen(
     kind = machine.gpu_kind(gpus)
     if noted is not None and (not wanted.share or (noted.gpu == kind and SHARE in noted.found)):
         return None
-    show(f"measuring trainings of the seed network on the GPU ({kind}), for the settings that are 'auto'")
-    if noted is None:
-        return decided(wanted, kind, Probe(fitness, seed, gpus[0]).measure)
-    kept = replace(wanted, precision=noted.precision, jit_compile=noted.jit_compile)
-    found = decided(kept, kind, Probe(fitness, seed, gpus[0]).measure)
-    return replace(found, found={**noted.found, **found.found})
+    if wanted.measures:
+        show(f"measuring trainings of the seed network on the GPU ({kind}), for the settings that are 'auto'")
+    if noted is not None:
+        wanted = replace(
+            wanted, precision=noted.precision, jit_compile=noted.jit_compile, places_images=False, images="",
+            images_on_device=noted.images_on_device,
+        )  # fmt: skip
+    training = replace(fitness.training, images_on_device=wanted.images_on_device)
+    found = decided(wanted, kind, Probe(replace(fitness, training=training), seed, gpus[0]).measure)
+    return found if noted is None else replace(found, found={**noted.found, **found.found})
 
 
 def gpus_of(executor: ExecutorSettings) -> tuple[str, ...]:

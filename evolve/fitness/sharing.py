@@ -15,6 +15,7 @@ PAYS = 0.9  # the greatest share of the time without it that mixed precision or 
 FILLED = 0.8  # the share of the memory that the seed network may fill; children may be larger
 WITHOUT = "search without the GPU: CUDA_VISIBLE_DEVICES=-1 evolve ..."
 SHARE, PRECISION, XLA = "gpus_per_worker", "training.precision", "training.jit_compile"
+IMAGES = "training.images_on_device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Choice:
       share: the share of a GPU of each worker; None gives one GPU to each.
       precision: the type in which layers compute.
       jit_compile: whether XLA compiles cells.
+      images_on_device: whether each worker copies all images to its GPU.
       found: rows of the header: settings, each with the decision and its reason.
     """
 
@@ -33,6 +35,7 @@ class Choice:
     share: float | None = None
     precision: str = "float32"
     jit_compile: bool = False
+    images_on_device: bool = False
     found: dict[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
@@ -60,6 +63,9 @@ class Asked:
       workers: the greatest number of workers of a GPU, for which the machine has cores and memory.
       steps: the number of steps of a training.
       memory: the bytes of memory of the GPU; 0 if the number is not known.
+      places_images: whether it is to be decided if images are copied to the GPU.
+      images_on_device: whether they are; their size decides, and nothing is measured.
+      images: the reason of this decision for the header; empty without a GPU.
     """
 
     share: bool
@@ -68,11 +74,19 @@ class Asked:
     workers: int
     steps: int
     memory: int = 0
+    places_images: bool = False
+    images_on_device: bool = False
+    images: str = ""
+
+    @property
+    def measures(self) -> bool:
+        """Whether there is something to measure."""
+        return self.share or "auto" in (self.precision, self.jit_compile)
 
     @property
     def anything(self) -> bool:
         """Whether there is something to decide."""
-        return self.share or "auto" in (self.precision, self.jit_compile)
+        return self.measures or self.places_images
 
     @property
     def start(self) -> Choice:
@@ -80,6 +94,8 @@ class Asked:
         return Choice(
             precision="float32" if self.precision == "auto" else self.precision,
             jit_compile=self.jit_compile is True,
+            images_on_device=self.images_on_device,
+            found={IMAGES: f"{self.images_on_device}: {self.images}"} if self.images else {},
         )
 
 
@@ -95,6 +111,8 @@ def decided(asked: Asked, gpu: str, measure: Measure) -> Choice:
       UsageError: the GPU has no memory for the seed network.
     """
     choice = replace(asked.start, gpu=gpu)
+    if not asked.measures:
+        return choice
     try:
         base = _tried(measure, 1, choice)
     except MemoryError as error:
@@ -106,7 +124,8 @@ def decided(asked: Asked, gpu: str, measure: Measure) -> Choice:
         return _unmeasured(asked, choice, base)
     if not base[0].device:
         reason = f"TensorFlow does not see the GPU ({gpu}), so workers use the CPU: pip install 'tensorflow[and-cuda]'"
-        return _unmeasured(asked, replace(choice, share=0), f"{reason}, or {WITHOUT}")
+        left_out = replace(choice, share=0, images_on_device=False, found={})
+        return _unmeasured(asked, left_out, f"{reason}, or {WITHOUT}")
     if asked.precision == "auto":
         choice, base = _compared(asked, choice, base, PRECISION, replace(choice, precision="bfloat16"), measure)
     if asked.jit_compile == "auto":

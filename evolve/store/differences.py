@@ -44,6 +44,8 @@ ADDED = (
     Added("search.finalist_repeats", "0.9.0", "3"),
     Added("training.jit_compile", "0.10.0", "False"),
     Added("search.initial_weights", "0.10.0", ""),
+    # On a CPU, earlier searches did what 'auto' does. On a GPU, the images of a batch are the same up to rounding.
+    Added("training.images_on_device", "0.10.0", "auto"),
 )
 # Settings whose default was None before version 0.10.0, and is 'auto' since. They change no result.
 _AUTO = ("processes.gpus_per_worker", "ray.gpus_per_worker")

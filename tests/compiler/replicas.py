@@ -48,13 +48,28 @@ def main(name: str, devices: int) -> None:
     apart.refresh()
     graph = compiler.resolve(dsl.loads(PLAIN), digits.input_shape, digits.classes)
     weighted = Trainer(graph, digits, replace(settings, class_weights="balanced"), strategy, seed=1)
+    placed = [
+        Trainer(graph, digits, replace(settings, augment=("flip", "crop"), images_on_device=where), strategy, seed=1)
+        for where in (True, False)
+    ] if name != "multi_worker" else []  # fmt: skip
     print(
         json.dumps(
             {"replicas": strategy.num_replicas_in_sync, "chief": is_chief(strategy), "loss": loss,
              "validation_loss": validation_loss, "predicted": predicted, "norms": norms, "fresh": fresh,
-             "fresh_apart": statistics(apart), "weighted": weighted.run(2)[0]}
+             "fresh_apart": statistics(apart), "weighted": weighted.run(2)[0],
+             "placed": [(one.run(2)[0], *one.evaluate("test")) for one in placed],
+             "gathers": gathers(placed[0]) if placed else 0}
         )
     )  # fmt: skip
+
+
+def gathers(trainer: Trainer) -> int:
+    """Returns the number of operations by which the replicas take images from the tables on their devices."""
+    step = tf.function(
+        lambda *batch: trainer.strategy.run(trainer._feed.batch, (trainer._training, *batch)), autograph=False
+    )
+    traced = step.get_concrete_function(*next(trainer._training_batches))
+    return sum(node.type == "ResourceGather" for node in traced.graph.get_operations())
 
 
 def statistics(trainer: Trainer) -> list[float]:

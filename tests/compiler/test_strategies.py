@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -30,10 +31,10 @@ def started(strategy: str, devices: int, **environment: str) -> subprocess.Popen
     )
 
 
-def ended(process: subprocess.Popen[str]) -> dict[str, object]:
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, error = process.communicate(timeout=300)
     assert process.returncode == 0, error[-3000:]
-    found: dict[str, object] = json.loads(out.splitlines()[-1])
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
     return found
 
 
@@ -42,6 +43,10 @@ def test_replicas_learn_what_one_device_learns() -> None:
     mirrored = ended(started("mirrored", 2))
     assert (alone["replicas"], mirrored["replicas"]) == (1, 2)
     assert_same(alone, mirrored)
+    for found in (alone, mirrored):
+        assert found["gathers"] == found["replicas"], "a GPU gathers bytes in no other way"
+        on_devices, from_host = found["placed"]
+        assert on_devices == pytest.approx(from_host, rel=1e-5), "images on the devices give the same batches"
 
 
 def test_two_workers_learn_what_one_device_learns() -> None:

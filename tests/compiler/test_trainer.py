@@ -206,7 +206,7 @@ class TestXla:
         compiled = tf.function(lambda: forward_loss(made, images, labels), autograph=False, jit_compile=True)()
         np.testing.assert_allclose(plain, compiled, rtol=1e-3)
         step = tf.function(
-            lambda: made._replica_step(images, labels, tf.constant(0)), autograph=False, jit_compile=True
+            lambda: made._replica_step((images, labels), tf.constant(0)), autograph=False, jit_compile=True
         )
         losses = [float(step()[0]) for _ in range(12)]
         assert losses[-1] < losses[0]

@@ -17,12 +17,12 @@ from evolve import Store, UsageError, config
 from evolve.executors.together import Meeting
 from evolve.fitness.facts import Facts
 from evolve.fitness.probe import Probe
-from evolve.fitness.sharing import PRECISION, SHARE
+from evolve.fitness.sharing import IMAGES, PRECISION, SHARE
 from evolve.prepared import Run, prepare
 from evolve.whole import CHOICE, _with_choice
 from tests.evolve.test_rungs_trained import SPACE
 
-FACTS = Facts(description="made-up images", input_shape=(8, 8, 1), classes=10, images=640)
+FACTS = Facts(description="made-up images", input_shape=(8, 8, 1), classes=10, images=640, bytes=50_000)
 AUTO = ("training.precision='auto'", "search.individuals=2")
 Measured = Callable[[Probe, int, str, bool], list[Pace]]
 
@@ -81,7 +81,7 @@ def test_a_search_keeps_what_was_measured_when_it_began(
     assert "measuring trainings of the seed network on the GPU (kind A)" in capsys.readouterr().out
     assert measures == [(1, "float32"), (1, "bfloat16"), (2, "bfloat16"), (4, "bfloat16")]
     assert state(run) == (0.5, "bfloat16", "kind A")
-    assert [name for name, _ in run.found] == [PRECISION, SHARE]
+    assert [name for name, _ in run.found] == [IMAGES, PRECISION, SHARE]
     assert run.workers == "2, GPUs 0"
     measures.clear()
     again = begun(tmp_path)
@@ -126,6 +126,42 @@ def test_without_a_gpu_the_precision_is_float32(
     assert run.found == ((PRECISION, "float32: this machine has no GPU"),)
     with Store(tmp_path / "work") as store:
         assert store.noted(CHOICE) is not None
+
+
+@pytest.mark.parametrize(
+    ("bytes", "is_on_device", "reason"),
+    [
+        (140_000_000, True, "True: 140.0 MB of images, which each worker copies to its GPU"),
+        (2 * 10**9, False, "False: 2,000.0 MB of images in memory, which are sent to the GPU in batches"),
+        (0, False, "False: the images are read from their files during training"),
+    ],
+)
+def test_the_size_of_the_images_decides_once_where_they_lie(
+    tmp_path: Path,
+    gpu: Callable[[str], None],
+    measures: list[tuple[int, str]],
+    bytes: int,
+    is_on_device: bool,
+    reason: str,
+) -> None:
+    bindings = ("training.precision='float32'", "processes.workers=2")
+    gpu("kind A")
+    with Store(tmp_path / "work") as store:
+        run = _with_choice(prepared(tmp_path, *bindings).with_facts(replace(FACTS, bytes=bytes)), store, Console())
+    assert (run.fitness.training.images_on_device, run.found) == (is_on_device, ((IMAGES, reason),))
+    gpu("")
+    again = begun(tmp_path, *bindings)
+    assert again.fitness.training.images_on_device is is_on_device
+    assert not measures, "the size decides, and no training is measured"
+
+
+def test_images_stay_in_the_memory_of_a_cpu(tmp_path: Path, gpu: Callable[[str], None]) -> None:
+    gpu("")
+    bindings = ("training.precision='float32'",)
+    run = begun(tmp_path, *bindings)
+    assert (run.fitness.training.images_on_device, run.found) == (False, ())
+    asked = begun(tmp_path / "asked", *bindings, "training.images_on_device=True")
+    assert (asked.fitness.training.images_on_device, asked.found) == (True, ())
 
 
 def test_a_number_of_workers_is_not_measured(
