@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,9 @@ import dsl
 from compiler import requirement
 from compiler.layers.model import build_layers, forward
 from dsl import shipped_cells
+from dsl.check.verify import verify_genotype
 from dsl.rules.sample import unfit
+from tests.dsl.genotypes import SAMPLED, with_crossovers
 
 SMALL = {"N": 1, "F": 8, "alpha": 0.25}
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
@@ -24,8 +29,7 @@ NETWORKS = ("mobilenet_space.cell", "regnet_space.cell", "convnext_space.cell")
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_descendant_is_costed_and_trains_a_step(path: Path) -> None:
-    params = dsl.load(path).space.params
-    genotype = dsl.load(path, {name: value for name, value in SMALL.items() if name in params})
+    genotype = small(path)
     rng, check = random.Random(3), requirement(genotype.space, (32, 32, 3), 10)
     for _ in range(12):
         genotype = dsl.mutate(genotype, rng, check).genotype
@@ -59,9 +63,7 @@ def check_individuals(name: str, count: int, built: int) -> None:
         assert dsl.fingerprint(again) == dsl.fingerprint(genotype)
         assert compiler.cost(again, shape, classes) == compiler.cost(genotype, shape, classes)
     for genotype in rng.sample(found, built):
-        graph = compiler.resolve(genotype, (32, 32, 3), 10)
-        variables = [variable for layer in build_layers(graph) for variable in layer.trainable_variables]
-        assert sum(int(np.prod(variable.shape)) for variable in variables) == compiler.graph_cost(graph).params
+        check_built(genotype)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -73,6 +75,61 @@ def test_individuals_of_a_space_of_networks(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_2000_individuals_of_a_space_of_networks(name: str) -> None:
     check_individuals(name, 2000, 5)
+
+
+def check_children(seed: dsl.Genotype, count: int) -> None:
+    """Checks children of one or two parents from a line of descent of a space, and builds one in a thousand."""
+    rng, check = random.Random(0), requirement(seed.space, (32, 32, 3), 10)
+    pair = [seed, seed]
+    for number in range(1, count + 1):
+        parent, mate = rng.sample(pair, 2)
+        mate_or_none = mate if parent.space.has_crossover else None
+        genotype = dsl.mutate(parent, rng, check, mate=mate_or_none, born=number).genotype
+        assert not verify_genotype(genotype)
+        again = genotype.space.genotype(genotype.text())
+        assert again == genotype
+        assert dsl.fingerprint(again) == dsl.fingerprint(genotype)
+        if number % 10 == 0:
+            alone = dsl.loads(genotype.standalone())
+            assert alone == genotype
+            assert dsl.fingerprint(alone) == dsl.fingerprint(genotype)
+            assert compiler.cost(alone, (32, 32, 3), 10) == compiler.cost(genotype, (32, 32, 3), 10)
+        if number % 1000 == 500:
+            check_built(genotype)
+        pair[rng.randrange(2)] = genotype
+        if number % 250 == 0:  # The networks of a long line are large, and each step takes longer.
+            pair = [seed, seed]
+
+
+def check_built(genotype: dsl.Genotype) -> None:
+    """Checks that a network has as many weights as its cost says."""
+    graph = compiler.resolve(genotype, (32, 32, 3), 10)
+    variables = [variable for layer in build_layers(graph) for variable in layer.trainable_variables]
+    assert sum(int(np.prod(variable.shape)) for variable in variables) == compiler.graph_cost(graph).params
+
+
+def small(path: Path) -> dsl.Genotype:
+    """Returns the seed of a space, with few cells and filters."""
+    params = dsl.load(path).space.params
+    return dsl.load(path, {name: value for name, value in SMALL.items() if name in params})
+
+
+# All spaces with mutation rules, and those without a crossover once more with one.
+SPACES: dict[str, Callable[[], dsl.Genotype]] = {
+    **{path.name: partial(small, path) for path in FILES},
+    **{f"{name} with crossovers": partial(with_crossovers, name, mutates=True) for name in SAMPLED[:-1]},
+}
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_children_of_every_space(space: str) -> None:
+    check_children(SPACES[space](), 10)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("space", SPACES)
+def test_100_000_children_of_all_spaces(space: str) -> None:
+    check_children(SPACES[space](), math.ceil(100_000 / len(SPACES)))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -63,6 +63,18 @@ mutation join            { choose n in block.nodes where n.terms.count > 1
                            n.join = any(other { add, concat, multiply }) }
 mutation tail            { choose n in block.nodes                               n.tail = any({ relu, gate[3], skip }) }
 """
+# Crossovers for a space that has none.
+CROSSOVERS = """
+crossover cell  { choose c in cells   c = mate.c }
+crossover nodes { for c in cells, n in c.vertices { either { } or { n = mate.n } } }
+crossover terms { for c in cells, n in c.vertices, t in n.terms where mate has t { either { } or { t = mate.t } } }
+"""
+
+
+def with_crossovers(name: str, mutates: bool) -> dsl.Genotype:
+    """Returns the seed of a shipped space with three crossovers, after which the child is mutated or is not."""
+    text = CROSSOVERS.replace("} }\n", "} mutate }\n") if mutates else CROSSOVERS
+    return dsl.loads(f'include "{name}"\n{text}')
 
 
 @st.composite

@@ -13,7 +13,7 @@ from dsl.check.verify import verify_genotype
 from dsl.report.explain import explain
 from dsl.text.format import fmt
 from dsl.tree import syntax as s
-from tests.dsl.genotypes import PARENTS, SAMPLED
+from tests.dsl.genotypes import PARENTS, SAMPLED, with_crossovers
 
 SPACE = """
 gene rate = 0.25 in 0 .. 1
@@ -173,17 +173,7 @@ class TestDraws:
         assert "the other parent is this one after 10 mutations" in facts["x"].note
 
 
-OVERLAY = """
-crossover cell  { choose c in cells   c = mate.c }
-crossover nodes { for c in cells, n in c.vertices { either { } or { n = mate.n } } }
-crossover terms { for c in cells, n in c.vertices, t in n.terms where mate has t { either { } or { t = mate.t } } }
-"""
 CELLS = [name for name in SAMPLED if name != "nasnet_13.cell"]
-
-
-def with_crossovers(name: str, mutates: bool) -> dsl.Genotype:
-    text = OVERLAY.replace("} }\n", "} mutate }\n") if mutates else OVERLAY
-    return dsl.loads(f'include "{name}"\n{text}')
 
 
 def check_crossovers(name: str, count: int) -> None:
