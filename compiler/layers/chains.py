@@ -109,7 +109,11 @@ def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[
 
     The means and variances are None outside of training and for a chain without batch normalization.
     """
-    is_traced = len(chain.operations) > 1 and value.shape.is_fully_defined() and mode.norm is local_norm
+    # In a traced chain, an operation defines its gradient once. Otherwise each network would define it again, and no
+    # graph of a network would ever be freed.
+    is_worth_it = len(chain.operations) > 1 or LAYERS[chain.operations[0].primitive].has_gradient
+    is_alike = mode.norm is local_norm or not chain.channels
+    is_traced = is_worth_it and is_alike and value.shape.is_fully_defined()
     if not is_traced:
         return _run(chain, value, values, mode)
     traced = _traced(chain, tuple(value.shape), mode.training, mode.dtype)

@@ -9,9 +9,14 @@ import tensorflow as tf
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
 
 
-def _activation(name: str, function: Callable[[Tensor], Tensor]) -> Layers:
+def _activation(name: str, function: Callable[[Tensor], Tensor], has_gradient: bool = False) -> Layers:
     """Returns the layers of an activation that Keras knows by the same name."""
-    return Layers(name, lambda run: function(run.value), lambda stock: stock.layer("Activation", name)(stock.value))
+    return Layers(
+        name,
+        lambda run: function(run.value),
+        lambda stock: stock.layer("Activation", name)(stock.value),
+        has_gradient,
+    )
 
 
 def _elu(run: Run) -> Tensor:
@@ -38,7 +43,7 @@ LAYERS = (
         lambda stock: stock.layer("LeakyReLU", stock.settings["slope"])(stock.value),
     ),
     Layers("elu", _elu, lambda stock: stock.layer("ELU", stock.settings["alpha"])(stock.value)),
-    _activation("swish", tf.nn.silu),
+    _activation("swish", tf.nn.silu, has_gradient=True),
     _activation("gelu", tf.nn.gelu),
     _activation("sigmoid", tf.sigmoid),
     _activation("tanh", tf.tanh),

@@ -124,8 +124,11 @@ class Layers:
       name: the name of the primitive.
       run: returns the output of an operation. A batch normalization returns also the means and variances of the batch.
       stock: returns the output of stock layers of Keras 2 or Keras 3 that compute the same.
+      has_gradient: whether `run` may define a gradient. TensorFlow keeps such a gradient, with the graph in which it
+        was defined, until the process ends.
     """
 
     name: str
     run: Callable[[Run], Any]
     stock: Callable[[Stock], Tensor]
+    has_gradient: bool = False

@@ -160,6 +160,7 @@ _ALL = (
         "avg_pool",
         _avg_pool,
         lambda stock: _stock_pool(stock, "AveragePooling2D"),
+        has_gradient=True,
     ),
     Layers(
         "max_pool",

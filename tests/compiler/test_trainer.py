@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +48,26 @@ def trainer(digits: Feed, training: Training, seed: int = 1, text: str = SMALL) 
 
 def values(made: Trainer) -> np.ndarray:
     return np.concatenate([value.reshape(-1) for value in weights.weights_of(made.layers).values()])
+
+
+def test_the_graph_of_a_training_is_freed(digits: Feed) -> None:
+    """The second training of a network defines no gradient again: TensorFlow would keep it, with the whole graph."""
+    text = """
+    cell net(image) {
+      a = swish(image)
+      b = avg_pool[3x3](a) + max_pool[3x3](a)
+      return b
+    }
+    network { body: net   head: global_avg_pool | dense[classes] }
+    """
+    for _ in range(2):
+        made = trainer(digits, PLAIN, text=text)
+        made.run(1)
+        loop: Any = made._loop
+        graph = weakref.ref(loop.get_concrete_function(made._training_batches, tf.constant(0), tf.constant(1)).graph)
+        del made, loop
+        gc.collect()
+    assert graph() is None
 
 
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.name)
