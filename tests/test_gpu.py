@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import compiler
 from compiler.epochs import Pace
 from evolve.errors import TimedOut, WorkerLost
+from evolve.executors.together import Meeting
 from experiments.bench import gpu
 from experiments.bench.gpu import CANDIDATES, PLAIN, Row, table
 
@@ -16,14 +18,15 @@ FOUND = Pace(6.0, 0.04)
 
 
 def measure(monkeypatch: pytest.MonkeyPatch, folder: Path, total: float = 1e9, **found: object) -> list[str]:
-    """Prints the table of the plain command with made-up measurements by the names of rows."""
+    """Prints the table of the plain command with made-up measurements by the names of rows, and made-up `peaks`."""
 
     def at_once(workers: int, folder: Path, limit: float, function: object, *args: object) -> object:
-        if function is gpu.peak:
-            return [(1e14, "made-up GPU")]
-        row = args[0]
-        assert isinstance(row, Row)
-        result = found.get(f"{row.side}_{row.workers}_{row.precision}_{row.xla}", FOUND)
+        if function is gpu.peaks:
+            result = found.get("peaks", ({"float32": 1e14, "bfloat16": 2e14}, "made-up GPU"))
+        else:
+            row = args[0]
+            assert isinstance(row, Row)
+            result = found.get(f"{row.side}_{row.workers}_{row.precision}_{row.xla}", FOUND)
         if isinstance(result, Exception):
             raise result
         return [result] * workers
@@ -37,7 +40,7 @@ def test_each_row_is_printed_with_its_rates(
 ) -> None:
     assert not measure(monkeypatch, tmp_path)
     lines = capsys.readouterr().out.splitlines()
-    assert "a product of matrices in float32, on made-up GPU: 100 TFLOP/s" in lines
+    assert "products of matrices in float32, on made-up GPU: 100 TFLOP/s" in lines
     (one,) = [line for line in lines if line.startswith("ours  paper              1  float32    no")]
     setup, _, step, _, rate, models, share = one.split()[5:]
     steps = 25 * 351
@@ -55,17 +58,64 @@ def test_each_row_is_printed_with_its_rates(
     [
         (TimedOut("too long"), "ended after 60 s"),
         (WorkerLost("the worker process ended with signal 9"), "the worker process ended with signal 9"),
-        (MemoryError("OOM when allocating"), "OOM when allocating"),
+        (MemoryError("OOM when allocating"), "out of memory: OOM when allocating"),
+        (compiler.CompileError("no kernel\nfor this type"), "no kernel"),
     ],
 )
 def test_a_row_that_fails_costs_no_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, shown: str
 ) -> None:
-    (failed,) = measure(monkeypatch, tmp_path, ours_1_float32_True=error)
-    assert failed.endswith(shown)
-    printed = capsys.readouterr().out
-    assert failed in printed
-    assert "stock paper" in printed
+    failed = measure(monkeypatch, tmp_path, ours_2_float32_False=error, stock_1_float32_False=error)
+    assert [line.endswith(shown) for line in failed] == [True, True]
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 2 + 1 + len(PLAIN) and set(failed) < set(printed)
+
+
+def test_a_precision_that_the_card_lacks_costs_only_its_share(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("evolve.executors.machine.gpus", lambda _: ("0",))
+    found = {"float32": 1e14, "bfloat16": "no kernel for bfloat16"}
+    assert not measure(monkeypatch, tmp_path, peaks=(found, "made-up GPU"))
+    lines = capsys.readouterr().out.splitlines()
+    assert "products of matrices in bfloat16, on made-up GPU: not measured: no kernel for bfloat16" in lines
+    assert [line.endswith("%") for line in lines if "  bfloat16" in line] == [False]
+    assert not measure(monkeypatch, tmp_path, peaks=MemoryError("OOM"))
+    assert "the products of matrices were not measured: out of memory: OOM" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"TensorFlow does not see the GPU .*pip install 'tensorflow\[and-cuda\]'"):
+        measure(monkeypatch, tmp_path, peaks=(found, "the CPU"))
+
+
+def test_the_stock_model_runs_out_of_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(*_: object) -> Pace:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nGraph execution error")
+
+    monkeypatch.setattr(gpu, "plain", full)
+    row = Row("tiny", side="stock")
+    with pytest.raises(MemoryError, match=r"^OOM when allocating tensor$"):
+        gpu.stock(Meeting(tmp_path, 1), 0, row, gpu._images(tmp_path, CANDIDATES["tiny"].case), 0.1)
+
+
+def test_more_processes_than_the_machine_has_memory_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("evolve.executors.machine.available_memory", lambda: 10**10)
+    with pytest.raises(MemoryError, match=r"16 processes need 19\.2 GB of RAM, and 10\.0 GB are free"):
+        gpu.at_once(16, tmp_path, 1.0, print)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--side", "stock", "--precision", "bfloat16"], "--side stock trains in float32 and without XLA only"),
+        (["--side", "stock", "--xla"], "--side stock trains in float32 and without XLA only"),
+        (["--side", "timm"], "--side timm trains NASNet-A large only: --side timm --candidate nasnet_large"),
+    ],
+)
+def test_a_row_is_not_named_after_what_it_does_not_train(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gpu", *options])
+    with pytest.raises(SystemExit, match=f"^{message}$"):
+        gpu.main()
 
 
 def test_no_row_begins_after_the_time_of_the_whole_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

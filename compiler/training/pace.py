@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import tensorflow as tf
 
@@ -46,14 +47,25 @@ def pace(
     data = feed(images)
     graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
     prepare(training, seed=0)
+    with explained(), naming_faults(data), without_collection():
+        trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed=0)
+        trainer.run(1)
+        setup = time.perf_counter() - start
+        if begin is not None:
+            begin()
+        return Pace(setup, _seconds_of_step(trainer, seconds), _memory(), device())
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """A context that replaces TensorFlow's errors by those that a process without TensorFlow can read.
+
+    Raises:
+      MemoryError: the device has not enough memory.
+      CompileError: the device or TensorFlow failed in another way.
+    """
     try:
-        with naming_faults(data), without_collection():
-            trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed=0)
-            trainer.run(1)
-            setup = time.perf_counter() - start
-            if begin is not None:
-                begin()
-            return Pace(setup, _seconds_of_step(trainer, seconds), _memory(), device())
+        yield
     except tf.errors.ResourceExhaustedError as error:
         raise MemoryError(error.message.partition("\n")[0]) from None
     except tf.errors.OpError as error:

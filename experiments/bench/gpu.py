@@ -4,10 +4,12 @@ Each row trains one network in worker processes, as `evolve` starts them, which 
 up at once, wait for each other, and are then measured at the same time. A row has the seconds of the set-up, from the
 genotype to the end of the first step, and of a later step. Images a second count all workers. Models an hour follow
 from set-up and step for the number of steps that a candidate training has in a search. The last column compares the
-arithmetic, 3 x mult-adds x 2 for each image, with a product of large matrices of the same type in the same run.
+arithmetic, 3 x mult-adds x 2 for each image, with products of large random matrices of the same type in the same run.
+On GPUs with TF32, TensorFlow uses it for float32, in these products and in the trainings.
 
-The rows `stock` train the same network of stock layers of Keras by `compile` and `fit`. Rows `timm` train NASNet-A of
-the package timm in PyTorch. A row that takes longer than its limit is ended. Without a GPU the rows run on the CPU.
+The rows `stock` train the same network of stock layers of Keras by `compile` and `fit`, in float32. Rows `timm` train
+NASNet-A large of the package timm in PyTorch, in float32, and their arithmetic is taken from the `.cell` text of the
+same network. A row that takes longer than its limit is ended. Without a GPU the rows run on the CPU.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import importlib.util
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -32,13 +34,13 @@ import compiler
 import dsl
 from compiler.epochs import Pace
 from evolve import Processes
-from evolve.errors import TimedOut, WorkerLost
+from evolve.errors import SearchError, TimedOut, WorkerLost
 from evolve.executors import machine
 from evolve.executors.together import Meeting, together
 from experiments.bench.setup_and_step import Case, plain
 
 TOTAL = 290.0  # seconds after which no further row begins, unless rows are asked for
-LIMIT = 60.0  # seconds of a row
+LIMIT = 75.0  # seconds of a row, with the start of its processes; the stock model takes nearly as long
 HEAD = "      candidate    workers  type      XLA  set-up      step  images/s  models/h  of peak"
 
 
@@ -89,11 +91,13 @@ class Row:
         )
 
 
+# The rows come in the order of their importance, since the last ones are left out on a slow machine.
 PLAIN = (
-    *(Row(workers=workers) for workers in (1, 2, 4, 8, 16)),
+    Row(),
+    Row(side="stock"),
+    *(Row(workers=workers) for workers in (2, 4, 8, 16)),
     Row(precision="bfloat16"),
     Row(xla=True),
-    Row(side="stock"),
 )
 FULL = (
     *(Row(candidate, workers) for candidate in ("digits", "large") for workers in (1, 4, 16)),
@@ -123,7 +127,8 @@ def ours(meeting: Meeting, number: int, row: Row, images: Path, seconds: float) 
 
 def stock(meeting: Meeting, number: int, row: Row, images: Path, seconds: float) -> Pace:
     """Returns the pace of the same network of stock layers under `compile` and `fit`."""
-    found = plain(CANDIDATES[row.candidate].case, _loaded(images))
+    with explained():
+        found = plain(CANDIDATES[row.candidate].case, _loaded(images), partial(meeting.wait, number))
     return Pace(found.setup, found.step)
 
 
@@ -145,12 +150,26 @@ def timm(meeting: Meeting, number: int, row: Row, images: Path, seconds: float) 
         optimizer.step()
         return float(loss)  # reading the loss waits for the end of the step
 
-    step()
-    setup, begun, count = time.perf_counter() - start, time.perf_counter(), 0
-    while not count or time.perf_counter() - begun < seconds:
+    try:
         step()
-        count += 1
+        setup = time.perf_counter() - start
+        meeting.wait(number)
+        begun, count = time.perf_counter(), 0
+        while not count or time.perf_counter() - begun < seconds:
+            step()
+            count += 1
+    except torch.cuda.OutOfMemoryError as error:
+        raise MemoryError(str(error).partition("\n")[0]) from None
     return Pace(setup, (time.perf_counter() - begun) / count)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """The context of the same name in `compiler.training.pace`, which imports TensorFlow."""
+    from compiler.training import pace
+
+    with pace.explained():
+        yield
 
 
 def _loaded(images: Path) -> Any:
@@ -159,15 +178,30 @@ def _loaded(images: Path) -> Any:
 
     from compiler.images import data
 
-    tf.linalg.matmul(tf.ones((8, 8)), tf.ones((8, 8)))
+    with explained():
+        tf.nn.conv2d(tf.ones((1, 8, 8, 8)), tf.ones((3, 3, 8, 8)), 1, "SAME")  # loads cuDNN, as a worker does once
     return data.load(f"npz:{images}")
 
 
-def peak(meeting: Meeting, number: int, precision: str, size: int, seconds: float) -> tuple[float, str]:
-    """Returns the FLOPs a second of products of two square matrices of `size` rows, and the name of the device."""
-    import tensorflow as tf
-
+def peaks(
+    meeting: Meeting, number: int, precisions: Sequence[str], size: int, seconds: float
+) -> tuple[Mapping[str, float | str], str]:
+    """Returns the FLOPs a second of matrix products in each precision, or the reason of a failure; and the device."""
     from compiler.training.pace import device
+
+    found: dict[str, float | str] = {}
+    for precision in precisions:
+        try:
+            with explained():
+                found[precision] = _products_a_second(precision, size, seconds) * 2.0 * size**3
+        except (MemoryError, compiler.CompileError) as error:
+            found[precision] = str(error)
+    return found, device() or "the CPU"
+
+
+def _products_a_second(precision: str, size: int, seconds: float) -> float:
+    """Returns the number of products of two square matrices of `size` rows that the device computes in a second."""
+    import tensorflow as tf
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def products(one: Any, other: Any) -> Any:
@@ -175,15 +209,18 @@ def peak(meeting: Meeting, number: int, precision: str, size: int, seconds: floa
             one = tf.linalg.matmul(one, other)
         return tf.reduce_sum(one)
 
-    one = tf.zeros((size, size), precision)
+    # Products of zeros would take less power, so a GPU would compute them at a higher clock rate than a training's.
+    one = tf.cast(tf.random.stateless_normal((size, size), (0, 1), stddev=size**-0.5), precision)
     float(products(one, one))
     start, count = time.perf_counter(), 0
     while not count or time.perf_counter() - start < seconds:
         float(products(one, one))  # reading the sum waits for the end of the products
         count += 10
-    return count * 2.0 * size**3 / (time.perf_counter() - start), device() or "the CPU"
+    return count / (time.perf_counter() - start)
 
 
+# What may happen to a row, and costs no other one.
+FAULTS = (SearchError, MemoryError, ImportError, compiler.CompileError)
 SIDES: dict[str, Callable[..., Pace]] = {"ours": ours, "stock": stock, "timm": timm}
 
 
@@ -192,7 +229,9 @@ SIDES: dict[str, Callable[..., Pace]] = {"ours": ours, "stock": stock, "timm": t
 
 def at_once(workers: int, folder: Path, limit: float, function: Callable[..., Any], *args: object) -> list[Any]:
     """Returns the results of a function that runs in new worker processes on the first GPU at the same time."""
-    gpus = machine.gpus(os.environ)[:1]
+    gpus, needed, free = machine.gpus(os.environ)[:1], workers * machine.WORKER_BYTES, machine.available_memory()
+    if needed > free and workers > 1:
+        raise MemoryError(f"{workers} processes need {needed / 1e9:.1f} GB of RAM, and {free / 1e9:.1f} GB are free")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         environments = machine.devices(gpus, 1 / workers, workers)
         with closing(Processes(workers, 1, folder / "workers.log", environments)) as executor:
@@ -201,25 +240,50 @@ def at_once(workers: int, folder: Path, limit: float, function: Callable[..., An
 
 def table(rows: Sequence[Row], folder: Path, seconds: float, limit: float, total: float) -> list[str]:
     """Measures rows and prints each as soon as it is measured. Returns the reasons of rows that were not measured."""
-    end, peaks, failed = time.monotonic() + total, dict[str, float](), list[str]()
+    end, failed = time.monotonic() + total, list[str]()
+    found = _peaks(rows, folder, seconds, limit)
     print(HEAD)
     for row in rows:
+        left = min(limit, end - time.monotonic())
         try:
-            left = min(limit, end - time.monotonic())
             if left <= 0:
                 raise WorkerLost(f"left out, because {total:g} s are over")
-            if row.precision not in peaks:
-                size = CANDIDATES[row.candidate].matrix
-                ((peaks[row.precision], name),) = at_once(1, folder, left, peak, row.precision, size, seconds / 4)
-                print(f"a product of matrices in {row.precision}, on {name}: {peaks[row.precision] / 1e12:.3g} TFLOP/s")
-            print(f"{row.name}  {_measured(row, folder, seconds, left, peaks[row.precision])}", flush=True)
-        except (TimedOut, WorkerLost, MemoryError, ImportError, compiler.CompileError) as error:
-            failed.append(f"{row.name}  {f'ended after {left:.0f} s' if isinstance(error, TimedOut) else error}")
+            print(f"{row.name}  {_measured(row, folder, seconds, left, found.get(row.precision))}", flush=True)
+        except FAULTS as error:
+            failed.append(f"{row.name}  {_reason(error, left)}")
             print(failed[-1], flush=True)
     return failed
 
 
-def _measured(row: Row, folder: Path, seconds: float, limit: float, peak: float) -> str:
+def _peaks(rows: Sequence[Row], folder: Path, seconds: float, limit: float) -> Mapping[str, float]:
+    """Prints and returns the FLOPs a second of large matrix products, in each precision in which they succeed.
+
+    Raises:
+      SystemExit: the machine has a GPU that TensorFlow does not see.
+    """
+    wanted, size = tuple(dict.fromkeys(row.precision for row in rows)), CANDIDATES[rows[0].candidate].matrix
+    try:
+        ((found, name),) = at_once(1, folder, limit, peaks, wanted, size, seconds / 4)
+    except FAULTS as error:
+        print(f"the products of matrices were not measured: {_reason(error, limit)}")
+        return {}
+    if name == "the CPU" and machine.gpus(os.environ):
+        raise SystemExit("TensorFlow does not see the GPU of this machine: pip install 'tensorflow[and-cuda]'")
+    for precision, value in found.items():
+        shown = f"not measured: {value}" if isinstance(value, str) else f"{value / 1e12:.3g} TFLOP/s"
+        print(f"products of matrices in {precision}, on {name}: {shown}")
+    return {precision: value for precision, value in found.items() if not isinstance(value, str)}
+
+
+def _reason(error: Exception, limit: float) -> str:
+    """Returns why something was not measured, on one line."""
+    if isinstance(error, TimedOut):
+        return f"ended after {limit:.0f} s"
+    reason = str(error).partition("\n")[0]
+    return f"out of memory: {reason}" if isinstance(error, MemoryError) else reason
+
+
+def _measured(row: Row, folder: Path, seconds: float, limit: float, peak: float | None) -> str:
     candidate = CANDIDATES[row.candidate]
     case = candidate.case
     images = _images(folder, case)
@@ -227,9 +291,9 @@ def _measured(row: Row, folder: Path, seconds: float, limit: float, peak: float)
     graph = compiler.resolve(candidate.genotype, case.shape, 10)
     rate = sum(case.batch / one.step for one in found)
     models = sum(3600 / one.total(candidate.steps) for one in found)
-    share = rate * 6 * compiler.graph_cost(graph).mult_adds / peak
+    share = "" if peak is None else f"{rate * 6 * compiler.graph_cost(graph).mult_adds / peak:.1%}"
     setup, step = (max(getattr(one, name) for one in found) for name in ("setup", "step"))
-    return f"{setup:>5.1f} s {1e3 * step:>6.1f} ms {rate:>9,.0f} {models:>9,.1f} {share:>8.1%}"
+    return f"{setup:>5.1f} s {1e3 * step:>6.1f} ms {rate:>9,.0f} {models:>9,.1f} {share:>8}"
 
 
 def _images(folder: Path, case: Case) -> Path:
@@ -241,12 +305,22 @@ def _images(folder: Path, case: Case) -> Path:
 
 
 def _rows(options: argparse.Namespace) -> tuple[Row, ...]:
-    """Returns the rows that the options ask for."""
+    """Returns the rows that the options ask for.
+
+    Raises:
+      SystemExit: a row is asked for that its side cannot train.
+    """
     given = (options.workers, options.candidate, options.precision, options.side)
     if options.xla or any(given):
         sizes, sides = options.candidate or ["tiny" if options.tiny else "paper"], options.side or ["ours"]
         chosen = product(sizes, options.workers or [1], options.precision or ["float32"], [options.xla], sides)
-        return tuple(Row(*one) for one in chosen)
+        rows = tuple(Row(*one) for one in chosen)
+        for row in rows:
+            if row.side != "ours" and (row.xla or row.precision != "float32"):
+                raise SystemExit(f"--side {row.side} trains in float32 and without XLA only")
+            if row.side == "timm" and row.candidate != "nasnet_large":
+                raise SystemExit("--side timm trains NASNet-A large only: --side timm --candidate nasnet_large")
+        return rows
     if options.tiny:
         return TINY
     has_timm = all(map(importlib.util.find_spec, ("torch", "timm")))

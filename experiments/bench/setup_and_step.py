@@ -108,8 +108,11 @@ def ours(case: Case, dataset: Any) -> Measured:
     return Measured(setup, _median_step(ends, case.steps))
 
 
-def plain(case: Case, dataset: Any) -> Measured:
-    """Trains a model of tf_keras's own layers with `compile` and `fit`, and measures set-up and steps."""
+def plain(case: Case, dataset: Any, begin: Callable[[], object] = lambda: None) -> Measured:
+    """Trains a model of tf_keras's own layers with `compile` and `fit`, and measures set-up and steps.
+
+    `begin` is called after the set-up. It may wait until other processes have been set up too.
+    """
     import tf_keras
 
     from compiler import feed
@@ -130,6 +133,7 @@ def plain(case: Case, dataset: Any) -> Measured:
     )
     model.fit(batches, epochs=1, steps_per_epoch=1, verbose=0)
     setup = case.now() - start
+    begin()
     ends: list[float] = []
     clock = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(case.now()))
     model.fit(batches, epochs=EPOCHS + 1, steps_per_epoch=case.steps, verbose=0, callbacks=[clock])
