@@ -93,9 +93,10 @@ class FinalTraining:
         self.history = self._record.read()
         self._step_seconds = self._data_seconds = 0.0
         prepare(self.training, config.network.seed)
-        self._trainer = Trainer(self.graph, self.feed, self.training, self.strategy, config.network.seed)
-        if initial is not None:
-            weights.inherit(self._trainer.layers, initial.network.weights)
+        with _as_compile_errors():
+            self._trainer = Trainer(self.graph, self.feed, self.training, self.strategy, config.network.seed)
+            if initial is not None:
+                weights.inherit(self._trainer.layers, initial.network.weights)
         self._checkpoint = tf.train.Checkpoint(
             layers=self._trainer.layers, optimizer=self._trainer.optimizer, averages=self._trainer.averages
         )
@@ -132,7 +133,7 @@ class FinalTraining:
         board = _Board(self.folder / BOARD) if self._chief else None
         for number in range(len(self.history) + 1, self.training.epochs + 1):
             start, waited = time.perf_counter(), self._trainer.data_seconds
-            with naming_faults(self.feed), _as_compile_errors():
+            with _as_compile_errors(), naming_faults(self.feed):
                 loss, correct = self._train_epoch(profile)
                 seconds, waited = time.perf_counter() - start, self._trainer.data_seconds - waited
                 self._step_seconds, self._data_seconds = self._step_seconds + seconds, self._data_seconds + waited
@@ -161,7 +162,7 @@ class FinalTraining:
         assert validation is not None  # The last epoch is always evaluated.
         if self._record.test_accuracy is not None:
             return Result(self.history, validation, self._record.test_accuracy)
-        with naming_faults(self.feed), _as_compile_errors():
+        with _as_compile_errors(), naming_faults(self.feed):
             test = self._trainer.evaluate("test")[1]
         heads = self._trainer.layers[: len(self.graph.steps)]
         with self._trainer.averaged():
@@ -335,12 +336,24 @@ def _difference(name: str, there: str | None, now: str | None) -> str:
 
 @contextmanager
 def _as_compile_errors() -> Iterator[None]:
-    """A context in which errors of TensorFlow and of the disk become CompileErrors if a user can remove the cause."""
+    """A context in which errors of the device, of TensorFlow and of the disk become CompileErrors.
+
+    Raises:
+      CompileError: the message has the reason.
+    """
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, OSError) as error:
-        reason = getattr(error, "message", None) or str(error)
-        raise CompileError(_stopped(reason.partition("\n")[0])) from None
+    except OSError as error:
+        raise CompileError(_stopped(str(error).partition("\n")[0])) from None
+    except tf.errors.ResourceExhaustedError as error:
+        reason = error.message.partition("\n")[0]
+        if "OOM" in reason:
+            reason = (
+                f"the memory of the device is full ({reason}): end other programs that use it; nvidia-smi lists them"
+            )
+        raise CompileError(_stopped(reason)) from None
+    except tf.errors.OpError as error:
+        raise CompileError(_stopped(f"TensorFlow failed: {error.message.partition(chr(10))[0]}")) from None
 
 
 @contextmanager

@@ -142,10 +142,10 @@ class TrainingFitness(ImagesFitness):
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             return failed(str(error))
         except tf.errors.ResourceExhaustedError as error:
-            return out_of_memory(error)
+            return out_of_memory(MemoryError(f"out of memory: {_reason(error)}"))
         except tf.errors.OpError as error:
             where = f"TensorFlow failed on {socket.gethostname()} while it trained individual {task.id}"
-            raise UsageError(unrecorded(f"{where}: {error.message}")) from None
+            raise UsageError(unrecorded(f"{where}: {_reason(error)}")) from None
         measured = Evaluation(
             trained.accuracy,
             history=trained.history,
@@ -386,6 +386,11 @@ def checkpoint_file(weights: Place, id: int, rung: int) -> Place:
 def _keep(path: Place, checkpoint: Checkpoint) -> None:
     with _naming(path, "written"):
         checkpoint.save(path)
+
+
+def _reason(error: Any) -> str:
+    """Returns the first line of the message of an error of TensorFlow; the others say where in TensorFlow it arose."""
+    return str(error.message).partition("\n")[0]
 
 
 @functools.cache

@@ -30,6 +30,7 @@ from compiler.main import main
 from compiler.networks import saved, weights
 from compiler.training import gin_files
 from compiler.training.final import RECORD, FinalTraining
+from compiler.training.trainer import Trainer
 
 SHIPPED = sorted((Path(__file__).parents[2] / "experiments").glob("train_*.gin"))
 TEXT = """
@@ -267,6 +268,40 @@ def test_a_full_disk_is_reported_and_loses_nothing(files: Path, limit: int, what
     assert train(files, "--gin_param=training.epochs=60", folder="whole") == 0
     assert history(files / "run") == history(files / "whole")
     assert history(files / "run")[: len(kept)] == kept
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (tf.errors.ResourceExhaustedError, r"the memory of the device is full \(OOM of 1 GB\): end other programs"),
+        (tf.errors.InternalError, "TensorFlow failed: OOM of 1 GB; every whole epoch is kept"),
+        (tf.errors.UnavailableError, "TensorFlow failed: OOM of 1 GB; every whole epoch is kept"),
+    ],
+)
+def test_a_device_that_is_full_or_lost_loses_no_epoch(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Any, shown: str
+) -> None:
+    run, at_start = Trainer.run, Trainer.__init__
+
+    def lost(trainer: Trainer, steps: int) -> tuple[float, float]:
+        if trainer.step >= trainer.steps_per_epoch:
+            raise error(None, None, "OOM of 1 GB\nand a long trace")
+        return run(trainer, steps)
+
+    def full(*_: object) -> None:
+        raise error(None, None, "OOM of 1 GB\nand a long trace")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "run", lost)
+        assert train(files) == 2
+        assert re.match(f"the training stops: {shown}", capsys.readouterr().err)
+        patch.setattr(Trainer, "__init__", full)
+        assert train(files) == 2
+        assert re.match(f"the training stops: {shown}", capsys.readouterr().err)
+    assert Trainer.__init__ is at_start and len(history(files / "run")) == 1
+    if error is tf.errors.InternalError:
+        assert train(files) == 0
+        assert len(history(files / "run")) == 3
 
 
 def test_a_broken_validation_image_is_named(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

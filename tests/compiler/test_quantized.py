@@ -143,8 +143,8 @@ def test_a_text_with_weights_is_calibrated_on_named_images(
 
 def other_images(folder: Path) -> None:
     rng = np.random.default_rng(0)
-    for name, shape, classes in (("size", (60, 6, 6), 10), ("classes", (60, 8, 8), 3)):
-        labels = np.arange(60) % classes
+    for name, shape, classes in (("size", (60, 6, 6), 10), ("classes", (60, 8, 8), 3), ("empty", (0, 8, 8), 3)):
+        labels = np.arange(shape[0]) % classes
         np.savez(folder / f"{name}.npz", x_train=rng.integers(0, 255, shape).astype(np.uint8), y_train=labels)
 
 
@@ -163,6 +163,8 @@ def other_images(folder: Path) -> None:
         ("INT8 --gin_param dataset.sauce=1", r".*dataset\.sauce"),
         ("INT8 --gin_param dataset.source='images:none'",
          r"the images of net cannot be read: .*none.*; another source: "),
+        ("INT8 --gin_param dataset.source='npz:empty.npz'",
+         r"the images of net cannot be read: npz:.*empty\.npz: x_train holds no images; another source: "),
         ("INT8 --gin_param dataset.source='npz:size.npz'",
          r"the images at npz:.*size\.npz are 6x6x1, and net takes 8x8x1: name other images, or "
          r"their size: --gin_param=\"dataset\.image_size=\(8, 8\)\"$"),
@@ -177,7 +179,7 @@ def test_a_quantization_that_cannot_be_done_is_refused(
     assert main(["export", "net", *arguments.replace("INT8", "--out a.tflite --quantize int8").split()]) == 2
     printed = capsys.readouterr()
     assert re.match(reason, printed.err) and printed.out == ""
-    assert sorted(path.name for path in Path().iterdir()) == ["classes.npz", "net", "size.npz"]
+    assert sorted(path.name for path in Path().iterdir()) == ["classes.npz", "empty.npz", "net", "size.npz"]
 
 
 def test_images_that_have_changed_are_refused_unless_they_are_named(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import dsl
@@ -135,6 +136,37 @@ def trained(small_gin: Path, **changes: Any) -> Fitness:
     settings = Training(epochs=1, batch_size=20, drop_path_keep=1.0, augment=())
     given = {"space": GROWING.space.text(), "training": settings, "inherit": True}
     return source(small_gin, TrainingFitness, "training", **given | changes)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: type[tf.errors.OpError]) -> None:
+    """Lets trainings fail with an error of TensorFlow, as those on a GPU do that is full or lost."""
+
+    def train(*_: object, **__: object) -> None:
+        raise error(None, None, "OOM when allocating tensor\n\nDetected at node ...")
+
+    monkeypatch.setattr(candidate, "train", train)
+
+
+def test_an_individual_for_which_a_gpu_has_no_memory_is_tried_again(
+    small_gin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, tf.errors.ResourceExhaustedError)
+    found = trained(small_gin).evaluate(Task(1, GROWING.text(), 0, 1.0))
+    assert (found.status, found.is_retryable) == ("failed", True)
+    assert found.error == "out of memory: OOM when allocating tensor"
+
+
+@pytest.mark.parametrize("error", [tf.errors.InternalError, tf.errors.UnavailableError, tf.errors.UnknownError])
+def test_a_gpu_that_is_lost_in_a_training_is_no_failure_of_the_individual(
+    small_gin: Path, monkeypatch: pytest.MonkeyPatch, error: type[tf.errors.OpError]
+) -> None:
+    failing(monkeypatch, error)
+    with pytest.raises(
+        UsageError,
+        match=r"^TensorFlow failed on .* while it trained individual 7: OOM when allocating tensor\n"
+        r"no individual was recorded as failed: remove the cause, and the same command resumes the search$",
+    ):
+        trained(small_gin).evaluate(Task(7, GROWING.text(), 0, 1.0))
 
 
 def test_a_child_starts_from_the_weights_of_its_parent(small_gin: Path) -> None:
