@@ -249,8 +249,10 @@ class Study:
         if best is None:
             parts.append("no best individual yet")
         else:
-            first = self.objectives.first
+            first, again = self.objectives.first, best.retrained_fitness
             parts.append(f"best {best.id} with {first.title} {first.shown(best.row.fitness)}")
+            if again is not None:
+                parts.append(f"mean of its retrainings {first.shown(again)}")
         return f"<study of {self.folder}: {', '.join(parts)}>"
 
     def _facts(self) -> tuple[Mapping[str, str], int | None]:

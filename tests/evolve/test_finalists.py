@@ -104,6 +104,7 @@ def test_the_best_is_chosen_by_new_trainings_alone(found: Found) -> None:
     assert best.retrained_fitness == pytest.approx(means[best.id]) and best.retrained_fitness != best.fitness
     assert [one.id for one in study if one.retrained_fitness is not None] == sorted(order)
     assert f"retrained_fitness={means[best.id]:.6g}" in repr(best)
+    assert f", mean of its retrainings {best.retrained_fitness:.4f}>" in repr(study)
     assert (folder / "best.cell").read_text() == best.text
     one = find(str(folder))
     assert one is not None and one.id == best.id
