@@ -76,7 +76,8 @@ class Run:
         space, listed = self.seed.space, self.fitness.listed
         if listed is None:
             return CellSpace(space, input_shape, classes, mutations, starts=self.starts)
-        return ListedSpace(space, input_shape, classes, mutations, starts=self.starts, listed=listed)
+        choices = self.fitness.choices
+        return ListedSpace(space, input_shape, classes, mutations, starts=self.starts, listed=listed, choices=choices)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """Returns, by name, the search space and the settings that identify this search."""

@@ -383,6 +383,11 @@ class TableSettings:
         _OPERATIONS,
         "the operations of the .cell file, each with its name in the table; None for fingerprints or texts as keys",
     ] = field(default=None, hash=False)
+    choices: Annotated[
+        str | None,
+        _COLUMN,
+        "the column of a .npz file with the indices of the choices of each network, by which random networks are drawn",
+    ] = None
     scale: Annotated[float, ABOVE_0, "factor between the column of the fitness and the fitness: 0.01 for percent"] = 1.0
     metrics: Annotated[
         tuple[str, ...], _METRICS, "columns whose values are stored with each individual, and printed for the best"
@@ -400,6 +405,12 @@ class TableSettings:
 
     def __post_init__(self) -> None:
         check("table", self, UsageError)
+        if self.choices is not None and self.operations is not None:
+            raise UsageError(
+                f"table.choices is {self.choices!r} and table.operations is bound, with which the keys are cells and a "
+                f"search is not limited to those of the table: {pasted('table.choices', None)}, or "
+                f"{pasted('table.operations', None)} for keys that are fingerprints"
+            )
 
     def columns(self) -> Iterator[tuple[str, str]]:
         """Yields every column of numbers, as the setting that names the column and the column's name."""

@@ -8,7 +8,8 @@ has no test accuracies. The budget is a number of cells. Everything else is as i
 The arrays of a sample are `adj` (the bits of the upper triangular matrices `[cells, 7, 7]`, packed), `ops` `[cells, 7]`
 (an index into `op_names`), `num_vertices`, `val_acc` `[cells, epochs]`, `epochs`, `train_sec_108` and `params`. They
 become a table by fingerprints, which are equal for isomorphic cells up to the order of a concatenation; the table has
-each order. `--save` writes this table, which `nasbench101.gin` reads, and which is read again in place of a sample.
+each order. Its column `choices` has the choices of each cell, by which random cells are drawn evenly. `--save` writes
+this table, which `nasbench101.gin` reads, and which is read again in place of a sample.
 """
 
 from __future__ import annotations
@@ -81,14 +82,14 @@ def by_fingerprints(sample: str, path: Path) -> Path:
 
 
 def table(arrays: Arrays) -> dict[str, Any]:
-    """Returns the columns of the table of a sample: fingerprints, accuracies in percent, seconds and params.
+    """Returns the columns of the table of a sample: fingerprints, choices, accuracies in percent, seconds and params.
 
     A network that several cells compute has the means of their rows.
     """
     seed, rng = dsl.load(SPACE), random.Random(0)  # every choice is given, so nothing is drawn
-    found = [(dsl.fingerprint(dsl.decide(seed.space, choices, rng)), row) for row, choices in cells(arrays)]
-    prints, kept = zip(*found, strict=True)
-    networks, places = np.unique(np.array(prints), return_inverse=True)
+    found = [(dsl.fingerprint(dsl.decide(seed.space, choices, rng)), row, choices) for row, choices in cells(arrays)]
+    prints, kept, chosen = zip(*found, strict=True)
+    networks, firsts, places = np.unique(np.array(prints), return_index=True, return_inverse=True)
     rows, sizes = np.array(kept), np.bincount(places)
 
     def means(column: NDArray[Any]) -> NDArray[np.float64]:
@@ -97,7 +98,8 @@ def table(arrays: Arrays) -> dict[str, Any]:
     accuracies = zip(arrays["epochs"].tolist(), arrays["val_acc"].T, strict=True)
     columns = {f"val_acc_{epochs}": means(100.0 * column) for epochs, column in accuracies}
     seconds = means(arrays["train_sec_108"] / 108)
-    return {"fingerprint": networks, **columns, "seconds_per_epoch": seconds, "params": means(arrays["params"])}
+    named = {"fingerprint": networks, "choices": np.array(chosen, np.uint8)[firsts], **columns}
+    return {**named, "seconds_per_epoch": seconds, "params": means(arrays["params"])}
 
 
 def cells(arrays: Arrays) -> Iterator[tuple[int, list[int]]]:

@@ -250,7 +250,8 @@ def _space(
     if settings.operations is not None:
         space = CellSpace(seed.space, shape, classes, unfit=unfit)
     else:
-        space = ListedSpace(seed.space, shape, classes, unfit=unfit, listed=loaded(settings, seed.space).rows)
+        table = loaded(settings, seed.space)
+        space = ListedSpace(seed.space, shape, classes, unfit=unfit, listed=table.rows, choices=table.choices)
     return seed, space, functools.cache(dsl.fingerprint)
 
 

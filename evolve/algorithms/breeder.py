@@ -7,7 +7,7 @@ fitness chooses the one of which it expects most.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Generic, Protocol
 
@@ -36,6 +36,9 @@ class BreedingSpace(SearchSpace[G], Protocol[G]):
 
     def features(self, genotype: G) -> Features:
         """Returns the features from which a model predicts the fitness of a genotype."""
+
+    def members(self, count: int, rng: random.Random) -> Sequence[G]:
+        """Returns random genotypes of a list of all networks, if the space has such a list."""
 
 
 class Drafts(Generic[G]):
@@ -188,7 +191,11 @@ class Breeder(Generic[G]):
         return None
 
     def _children(self, id: int, rng: random.Random) -> list[Proposal[G]]:
-        """Returns different children that are not checked. There are none while the algorithm proposes random ones."""
+        """Returns different children that are not checked. There are none while the algorithm proposes random ones.
+
+        Of a space whose networks are listed, as many random ones are candidates too: a parent has few neighbours in a
+        list, and in the end all of them were seen.
+        """
         found: dict[Network, Proposal[G]] = {}
         self._drafts.are_checked = False
         try:
@@ -199,6 +206,11 @@ class Breeder(Generic[G]):
                 network = self._space.network(child.genotype)
                 if self._repeats or network not in self._seen:
                     found.setdefault(network, child)
+            else:
+                for genotype in self._space.members(self._candidates or 0, rng):
+                    network = self._space.network(genotype)
+                    if self._repeats or network not in self._seen:
+                        found.setdefault(network, Proposal(id, genotype))
         finally:
             self._drafts.are_checked = True
         return [*found.values()]

@@ -6,7 +6,7 @@ import functools
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -209,6 +209,11 @@ class Fitness(ABC):
     def listed(self) -> Collection[str] | None:
         """The fingerprints of the networks that may be proposed; None: every network of the search space."""
         return None
+
+    @property
+    def choices(self) -> Sequence[Sequence[int]]:
+        """The choices of the listed networks, as `dsl.decide` takes them; empty if they are not known."""
+        return ()
 
     def rows(self) -> list[tuple[str, str]]:
         """Returns further rows about the images for the header of the search, each a title and a text."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Self
 
@@ -81,6 +81,11 @@ class TableFitness(Fitness):
     def listed(self) -> Collection[str] | None:
         """The fingerprints in the table; None if its keys are cells."""
         return self.table.rows if self.own.operations is None else None
+
+    @property
+    def choices(self) -> Sequence[Sequence[int]]:
+        """The choices of the networks in the table; empty without `table.choices`."""
+        return self.table.choices
 
     def identity(self) -> Mapping[str, object]:
         """Returns the settings of the table. The path is replaced by a digest of the contents of the table."""

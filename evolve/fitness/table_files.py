@@ -30,6 +30,7 @@ from evolve.errors import UsageError
 from evolve.settings import TableSettings
 
 Column = NDArray[np.float64]
+Choices = tuple[tuple[int, ...], ...]
 _TEXTS = (".csv", ".json")
 
 
@@ -67,6 +68,7 @@ class Table:
     source: str
     rows: Mapping[str, Row]
     digest: str  # a digest of the keys and of all columns that are used
+    choices: Choices = ()  # the indices of the choices of each network; empty without `table.choices`
 
     def describe(self) -> str:
         """Returns the path and the number of cells, for the header."""
@@ -80,6 +82,7 @@ class Raw:
     source: str
     keys: tuple[str, ...]
     columns: Mapping[str, Column]
+    choices: Choices = ()
 
     def save(self, path: Path) -> None:
         """Writes the columns to a `.npz` file, with the keys as the column `arch`."""
@@ -116,7 +119,7 @@ def load(settings: TableSettings) -> Table:
         )
         for index, key in enumerate(raw.keys)
     }
-    return Table(raw.source, rows, _digest(raw))
+    return Table(raw.source, rows, _digest(raw), raw.choices)
 
 
 def read(settings: TableSettings) -> Raw:
@@ -145,6 +148,8 @@ def _digest(raw: Raw) -> str:
     for name, column in sorted(raw.columns.items()):
         found.update(name.encode())
         found.update(column.tobytes())
+    if raw.choices:
+        found.update(repr(raw.choices).encode())
     return found.hexdigest()
 
 
@@ -164,11 +169,14 @@ def _from_file(path: str, settings: TableSettings) -> Raw:
 
 def _chosen(path: str, file: Mapping[str, NDArray[Any]], settings: TableSettings) -> Raw:
     """Returns the columns that the settings name."""
-    for setting, name in (("keys", settings.keys), *settings.columns()):
+    own = [("choices", settings.choices)] if settings.choices is not None else []
+    for setting, name in (("keys", settings.keys), *own, *settings.columns()):
         if name not in file:
             raise UsageError(_no_column(path, setting, name, [*file]))
     keys = _keys(path, settings.keys, file[settings.keys])
-    return Raw(path, keys, {name: _numbers(path, name, file[name], len(keys)) for name in settings.column_names()})
+    choices = () if settings.choices is None else _choices(path, settings.choices, file[settings.choices], len(keys))
+    columns = {name: _numbers(path, name, file[name], len(keys)) for name in settings.column_names()}
+    return Raw(path, keys, columns, choices)
 
 
 def _columns(path: str, keys: str) -> Mapping[str, NDArray[Any]]:
@@ -210,6 +218,15 @@ def _numbers(path: str, name: str, values: NDArray[Any], cells: int) -> Column:
             f"{path}: the column {name!r} is {_kind(values)}; it must have {cells} numbers, one for each key"
         )
     return values.astype(np.float64)
+
+
+def _choices(path: str, name: str, values: NDArray[Any], cells: int) -> Choices:
+    if values.ndim != 2 or len(values) != cells or values.dtype.kind not in "iu":
+        raise UsageError(
+            f"{path}: the column {name!r} is {_kind(values)}; as table.choices it must have {cells} rows of whole "
+            "numbers, one row for each key"
+        )
+    return tuple(map(tuple, values.tolist()))
 
 
 def _kind(values: NDArray[Any]) -> str:

@@ -162,6 +162,10 @@ class CellSpace:
         genes = {name: value if isinstance(value, int | float) else str(value) for name, value in genotype.genes}
         return features(graphs(genotype), genes)
 
+    def members(self, count: int, rng: random.Random) -> Sequence[dsl.Genotype]:
+        """Returns random genotypes of a list of all networks: none, because the space has no such list."""
+        return ()
+
     def keys(self, text: str) -> tuple[str, str]:
         """Returns the fingerprint and the genes of a genotype's text."""
         return self.network(self.read(text))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import dsl
 from dsl import CellError
@@ -13,6 +15,7 @@ from evolve.errors import UsageError
 from evolve.search.cell_space import CellSpace
 
 DRAWS = 200  # draws of a child, after which a parent has no child in the list
+MEMBERS = 4096  # genotypes of the list that are kept
 _UNLISTED = "the table has no such network"
 
 
@@ -34,11 +37,18 @@ class ListedSpace(CellSpace):
         starts: Sequence[str] = (),
         *,
         listed: Collection[str],
+        choices: Sequence[Sequence[int]] = (),
     ) -> None:
-        """Creates the source of genotypes. `listed` has the fingerprints; the others are those of `CellSpace`.
+        """Creates the source of genotypes.
+
+        Args:
+          listed: the fingerprints of the networks.
+          choices: the choices of each network, as `dsl.decide` takes them, by which random ones are drawn; without
+            them, random genotypes are drawn until one is listed. The other arguments are those of `CellSpace`.
 
         Raises:
-          UsageError: a gene changes the training of a network, and not its fingerprint.
+          UsageError: a gene changes the training of a network, and not its fingerprint, or the choices are not those
+            of the space.
         """
         super().__init__(space, input_shape, classes, sample_mutations, unfit, starts)
         free = [name for name in space.genes if name not in self._covered]
@@ -49,6 +59,14 @@ class ListedSpace(CellSpace):
             )
         self._listed, self._builds = listed, self._unfit
         self._unfit = self._unlisted
+        self._choices = choices
+        self._member = functools.lru_cache(MEMBERS)(self._decided)
+        sizes = [len(decision.values) for decision in dsl.decisions(space.seed)] if choices else []
+        if any(len(one) != len(sizes) or not all(map(operator.lt, one, sizes)) for one in choices):
+            raise UsageError(
+                f"table.choices has choices of another search space: search.seed_file has {len(sizes)} choices, and "
+                f"the numbers of their values are {', '.join(map(str, sizes))}"
+            )
 
     def _unlisted(self, genotype: dsl.Genotype) -> str | None:
         return self._builds(genotype) if self._has(genotype) else _UNLISTED
@@ -62,10 +80,24 @@ class ListedSpace(CellSpace):
         Raises:
           UsageError: none was found.
         """
+        if born is None or born > len(self._starts):
+            for genotype in self._drawn(rng, DRAWS):
+                if self.unfit(genotype) is None:
+                    return genotype
         try:
             return super().sample(rng, born=born)
         except CellError as error:
             raise UsageError(f"no random genotype of the search space is in the table: {error}") from None
+
+    def members(self, count: int, rng: random.Random) -> Sequence[dsl.Genotype]:
+        """Returns random genotypes of the list; none if their choices are not known."""
+        return [*self._drawn(rng, count)]
+
+    def _drawn(self, rng: random.Random, count: int) -> Iterator[dsl.Genotype]:
+        return (self._member(rng.randrange(len(self._choices))) for _ in range(count if self._choices else 0))
+
+    def _decided(self, place: int) -> dsl.Genotype:
+        return self.decide(self._choices[place], random.Random(place))
 
     def _child(
         self,

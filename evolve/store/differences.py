@@ -46,6 +46,7 @@ ADDED = (
     Added("search.initial_weights", "0.10.0", ""),
     # On a CPU, earlier searches did what 'auto' does. On a GPU, the images of a batch are the same up to rounding.
     Added("training.images_on_device", "0.10.0", "auto"),
+    Added("table.choices", "0.10.0", "None"),
 )
 # Settings whose default was None before version 0.10.0, and is 'auto' since. They change no result.
 _AUTO = ("processes.gpus_per_worker", "ray.gpus_per_worker")

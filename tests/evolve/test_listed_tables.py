@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 import json
 import random
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
 
 import dsl
-from evolve import UsageError, main
+from evolve import Individual, Proposal, RegularizedEvolution, UsageError, main
+from evolve.algorithms.breeder import Breeder
 from evolve.fitness.table import loaded, looked_up
 from evolve.fitness.table_files import Row
 from evolve.search.listed_space import ListedSpace
@@ -108,6 +112,31 @@ def test_files_that_are_not_tables_are_refused(
     assert message in str(caught.value) and str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (None, "table.choices names the column 'choices', which"),
+        ([0], "is an array of int64 and shape [1]; as table.choices it must have 1 rows of whole numbers"),
+        ([[0.5]], "is an array of float64 and shape [1, 1]"),
+    ],
+)
+def test_choices_that_are_no_rows_of_numbers_are_refused(
+    choices: list[int] | None, message: str, seed: dsl.Genotype, tmp_path: Path
+) -> None:
+    columns = {"key": np.array(["0" * 32]), "high": np.ones(1)}
+    if choices is not None:
+        columns["choices"] = np.array(choices)
+    np.savez(tmp_path / "a.npz", **columns)  # type: ignore[arg-type]
+    with pytest.raises(UsageError) as caught:
+        loaded(settings(tmp_path / "a.npz", choices="choices"), seed.space)
+    assert message in str(caught.value)
+
+
+def test_choices_are_refused_where_a_search_is_not_limited_to_a_table() -> None:
+    with pytest.raises(UsageError, match=r"table\.choices=None.*table\.operations=None"):
+        settings(Path("a.npz"), choices="choices", operations={"conv": "conv"})
+
+
 def test_only_listed_networks_are_proposed(seed: dsl.Genotype, genotypes: list[dsl.Genotype]) -> None:
     listed = {dsl.fingerprint(one) for one in genotypes}
     space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=listed)
@@ -121,6 +150,81 @@ def test_only_listed_networks_are_proposed(seed: dsl.Genotype, genotypes: list[d
         rules.add(child.rule)
         assert all(reason == "the table has no such network" for _, reason in child.rejected)
     assert {"edge", "edge, edge"} <= rules, "some children are reached by two mutations only"
+
+
+@functools.cache
+def made(count: int) -> tuple[dsl.Genotype, list[tuple[int, ...]], list[str]]:
+    """Returns the seed of the small space, and the choices and fingerprints of some of its networks."""
+    seed = dsl.loads(TOY)
+    choices = [*itertools.product(range(4), repeat=3)][:count]
+    return seed, choices, [dsl.fingerprint(dsl.decide(seed.space, one, random.Random(0))) for one in choices]
+
+
+def test_random_networks_are_drawn_evenly_from_the_list() -> None:
+    seed, choices, networks = made(20)
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=networks, choices=choices)
+    rng = random.Random(0)
+    sampled = Counter(dsl.fingerprint(space.sample(rng)) for _ in range(1000))
+    assert {*sampled} == {*networks} and max(sampled.values()) < 2 * min(sampled.values())
+    assert {*map(dsl.fingerprint, space.members(200, rng))} == {*networks}
+
+
+def test_without_choices_no_random_networks_are_candidates() -> None:
+    seed, _, networks = made(20)
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=networks)
+    assert space.members(9, random.Random(0)) == []
+    assert dsl.fingerprint(space.sample(random.Random(0))) in networks
+
+
+def test_choices_of_another_space_are_refused(seed: dsl.Genotype) -> None:
+    _, choices, networks = made(3)
+    with pytest.raises(UsageError, match=r"table\.choices has choices of another search space: .* has 26 choices"):
+        ListedSpace(seed.space, *SHAPE, listed=networks, choices=choices)
+
+
+def listed_search(fitness: Callable[[str], float], count: int) -> list[Proposal[dsl.Genotype]]:
+    """Returns the proposals of a search with candidates among 40 listed networks, by the fitness of fingerprints."""
+    seed, choices, networks = made(40)
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=networks, choices=choices)
+    breeder = Breeder(
+        lambda it: RegularizedEvolution(it, 0, population_size=10, sample_size=9), space, 0, candidates=10
+    )
+    proposals = []
+    for id in range(1, count + 1):
+        proposals.append(breeder.ask(id))
+        value = fitness(dsl.fingerprint(proposals[-1].genotype))
+        breeder.tell(Individual(id, "", fitness=value, fingerprint="", finished=id))
+    return proposals
+
+
+def digit(network: str) -> float:
+    """Returns the place of a listed network, whose digits are the operations of a small cell."""
+    return float(made(40)[2].index(network))
+
+
+def test_every_listed_network_is_found_and_none_is_proposed_twice() -> None:
+    proposals = listed_search(digit, 40)
+    assert len({dsl.fingerprint(one.genotype) for one in proposals}) == 40
+    picked = [one for one in proposals if one.predicted is not None]
+    assert {one.parent is None for one in picked} == {True, False}, "children and random networks are chosen"
+
+
+def test_in_a_list_proposals_depend_only_on_results_that_are_paid_for() -> None:
+    first = listed_search(digit, 30)
+    paid = {dsl.fingerprint(one.genotype) for one in first[:20]}
+    other = listed_search(lambda network: digit(network) if network in paid else -digit(network), 30)
+    assert other[:21] == first[:21] and other[21:] != first[21:]
+
+
+def test_in_a_list_random_labels_give_no_gain() -> None:
+    """The place of the best of 40 networks is 20.5 in the mean, if nothing is learned of labels that mean nothing."""
+    _, _, networks = made(40)
+    places = []
+    for number in range(30):
+        labels = dict(zip(networks, random.Random(number).sample(range(40), 40), strict=True))
+        found = [labels[dsl.fingerprint(one.genotype)] for one in listed_search(labels.__getitem__, 40)]
+        places.append(1 + found.index(39))
+    assert fmean(places) >= 20.5 - 4 * (40 / 12**0.5) / 30**0.5
 
 
 def test_a_table_of_another_space_is_refused(seed: dsl.Genotype, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +277,9 @@ def test_a_sample_becomes_a_table_by_fingerprints(tmp_path: Path) -> None:
     found = nasbench101.table(sample())
     seed = dsl.load(SPACE)
     chain = dsl.fingerprint(seed.space.genotype(CHAIN + seed.text().partition("}\n")[2]))
+    choices = found.pop("choices").tolist()
     networks, *columns = found.values()
+    assert [dsl.fingerprint(dsl.decide(seed.space, one, random.Random(0))) for one in choices] == networks.tolist()
     rows = {network: values for network, *values in zip(networks.tolist(), *columns, strict=True)}
     assert [*found] == ["fingerprint", "val_acc_4", "val_acc_108", "seconds_per_epoch", "params"]
     assert rows.pop(chain) == [50, 90, 1, 1]
@@ -208,10 +314,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("toy")
     (folder / "toy.cell").write_text(TOY)
     seed, rng = dsl.load(str(folder / "toy.cell")), random.Random(0)
-    networks = [dsl.fingerprint(dsl.decide(seed.space, one, rng)) for one in itertools.product(range(4), repeat=3)]
+    choices = [*itertools.product(range(4), repeat=3)][::3]
+    networks = [dsl.fingerprint(dsl.decide(seed.space, one, rng)) for one in choices]
     np.savez(
         folder / "toy.npz",
-        fingerprint=np.array(networks[::3]),
+        fingerprint=np.array(networks),
+        choices=np.array(choices),
         val_acc_108=np.arange(22) / 22,
         seconds_per_epoch=np.ones(22),
     )

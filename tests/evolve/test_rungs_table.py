@@ -24,6 +24,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rest = np.ones(len(final))
     np.savez(path, fingerprint=np.array(prints), seconds_per_epoch=rest, params=rest, **columns)  # type: ignore[arg-type]
     gin = "include 'nasbench101.gin'\nsearch.params = {'N': 1, 'F': 8}\nregularized_evolution.population_size = 10\n"
+    gin += "table.choices = None\n"
     path.with_suffix(".gin").write_text(gin + "regularized_evolution.sample_size = 3\n")
     return path
 

@@ -70,6 +70,9 @@ class ToySpace:
         choices = {f"{place}={value}": 1 for place, value in enumerate(genotype)}
         return Features(choices, choices)
 
+    def members(self, count: int, rng: random.Random) -> Sequence[Genotype]:
+        return ()
+
     def parts(self, genotype: Genotype) -> Mapping[str, int]:
         return {f"{place}={value}": 0 for place, value in enumerate(genotype)}
 
