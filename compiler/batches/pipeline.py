@@ -17,9 +17,7 @@ from compiler.images.data import Dataset
 from compiler.images.streams import Stream
 from compiler.settings import Training
 
-__all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "naming_faults", "placed", "taken"]
-
-Tensor = Any
+__all__ = ["ArrayFeed", "Feed", "StreamFeed", "clock", "feed", "naming_faults", "placed", "taken"]
 
 
 def feed(found: Dataset | Stream | Feed) -> Feed:
@@ -46,16 +44,25 @@ def placed(found: Feed, training: Training, strategy: Any) -> Feed:
     return found.placed(strategy) if fit.is_on_device(training, found.bytes, has_one) else found
 
 
-def taken(batches: Any) -> tuple[Any, Tensor]:
-    """Returns the next batch of an iterator, and the seconds for which this process waited for it, inside a graph.
+def clock() -> tf.Variable:
+    """Returns the variable in which `taken` counts seconds. It is in the memory of the CPU, for which no GPU waits."""
+    with tf.device("CPU:0"):
+        return tf.Variable(0.0, trainable=False, dtype=tf.float64, name="waited")
 
-    A GPU may still compute earlier steps in this time. Then the GPU itself waits for a shorter time, or not at all.
+
+def taken(batches: Any, waited: tf.Variable) -> tuple[Any, tf.Operation]:
+    """Returns the next batch of an iterator inside a graph, and an operation that adds the waiting time to a `clock`.
+
+    The step must depend on this operation. Otherwise a thread might compute parts of the step that do not need the
+    batch, and the time of these parts would count. A GPU may still compute earlier steps while this process waits. Then
+    the GPU itself waits for a shorter time, or not at all.
     """
-    begun = tf.timestamp()
+    with tf.device("CPU:0"):
+        begun = tf.timestamp()
     with tf.control_dependencies([begun]):
         batch = next(batches)
-    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
-        return batch, tf.timestamp() - begun
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)), tf.device("CPU:0"):
+        return batch, waited.assign_add(tf.timestamp() - begun, read_value=False)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.batches.pipeline import Feed, placed, taken
+from compiler.batches.pipeline import Feed, clock, placed, taken
 from compiler.epochs import Epoch
 from compiler.errors import CompileError, Diverged, pasted
 from compiler.graph.structure import Graph
@@ -50,7 +50,7 @@ class Trainer:
         self._class_weights = fit.class_weights(training, feed.name, feed.class_counts())
         self.steps_per_epoch = feed.count("train") // training.batch_size
         self.step = 0
-        self.data_seconds = 0.0  # the time in which training and evaluation waited for batches
+        self._waited = clock()
         self.predicted: Predicted | None = None  # the predictions of the latest evaluation
         with strategy.scope():
             self.layers = build_layers(graph, seed, _TYPES[training.precision], training.jit_compile is True)
@@ -62,6 +62,11 @@ class Trainer:
             # Without an epoch there is nothing to average. The averages would be the weights before inheritance.
             is_averaged = training.ema_decay and training.epochs
             self.averages = [_shadow(variable) for variable in self._variables] if is_averaged else []
+
+    @property
+    def data_seconds(self) -> float:
+        """The seconds in which training and evaluation waited for batches."""
+        return float(self._waited)
 
     def make_ready(self) -> None:
         """Traces the train step and the evaluation without running them, so that later calls only compute."""
@@ -76,9 +81,8 @@ class Trainer:
 
     def run(self, steps: int) -> tuple[float, float]:
         """Trains for `steps` steps; returns the mean loss and the accuracy over them."""
-        loss, correct, waited = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
+        loss, correct = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
         self.step += steps
-        self.data_seconds += float(waited)
         return float(loss) / steps, float(correct) / (steps * self._training.batch_size)
 
     @functools.cached_property
@@ -105,8 +109,7 @@ class Trainer:
     ) -> tuple[Tensor, ...]:
         """Runs steps from `first` on. Returns the sums of loss and correct images over replicas and steps.
 
-        The third value is the number of seconds in which the steps waited for batches. Further values of a step are
-        returned too, as tensors [steps, values of all replicas].
+        Further values of a step are returned too, as tensors [steps, values of all replicas].
 
         Args:
           batches: the iterator of batches.
@@ -116,20 +119,21 @@ class Trainer:
           kept: the type and the shape over all replicas of each further value.
         """
 
-        def body(step: Tensor, loss: Tensor, correct: Tensor, waited: Tensor, *arrays: Any) -> tuple[Any, ...]:
-            batch, seconds = taken(batches)
-            found = run(batch, step)
+        def body(step: Tensor, loss: Tensor, correct: Tensor, *arrays: Any) -> tuple[Any, ...]:
+            batch, is_there = taken(batches, self._waited)
+            with tf.control_dependencies([is_there]):
+                found = run(batch, step)
             totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found[:2]]
             values = [value if self._replicas == 1 else self.strategy.gather(value, axis=0) for value in found[2:]]
             written = [array.write(step - first, value) for array, value in zip(arrays, values, strict=True)]
-            return step + 1, loss + totals[0], correct + totals[1], waited + seconds, *written
+            return step + 1, loss + totals[0], correct + totals[1], *written
 
         arrays = [tf.TensorArray(kind, steps, element_shape=shape) for kind, shape in kept]
-        start = (first, tf.constant(0.0), tf.constant(0.0), tf.constant(0.0, tf.float64), *arrays)
-        _, loss, correct, waited, *arrays = tf.while_loop(
+        start = (first, tf.constant(0.0), tf.constant(0.0), *arrays)
+        _, loss, correct, *arrays = tf.while_loop(
             lambda step, *_: step < first + steps, body, start, parallel_iterations=1
         )
-        return loss, correct, waited, *(array.stack() for array in arrays)
+        return loss, correct, *(array.stack() for array in arrays)
 
     def _replica_step(self, batch: Any, step: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one gradient step of one replica; returns its share of the mean loss and its count of correct images."""
@@ -337,8 +341,7 @@ class Trainer:
         for layer in self.layers if self._replicas > 1 else ():
             layer.synchronize()
         with self.averaged():
-            loss, correct, waited, *found = self._evaluate(iter(batches), tf.constant(steps), batch)
-        self.data_seconds += float(waited)
+            loss, correct, *found = self._evaluate(iter(batches), tf.constant(steps), batch)
         logits, labels, weights = (value.numpy().reshape(steps * batch, *value.shape[2:]) for value in found)
         real = weights > 0  # The last batch is padded.
         self.predicted = Predicted(logits[real], labels[real])

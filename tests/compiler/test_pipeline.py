@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 import dsl
 from compiler import DataError, Dataset, Feed, Images, Training, feed, train
 from compiler.batches import order
-from compiler.batches.pipeline import ArrayFeed, StreamFeed, naming_faults
+from compiler.batches.pipeline import ArrayFeed, StreamFeed, clock, naming_faults, taken
 from compiler.images import data
 from compiler.images.folders import Files
 
@@ -189,6 +190,28 @@ def test_evaluations_of_one_part_share_their_batches(tmp_path: Path) -> None:
     made = arrays(tmp_path)
     assert made.evaluation("test", 4) is made.evaluation("test", 4)
     assert made.evaluation("test", 4) is not made.evaluation("validation", 4)
+
+
+def test_the_seconds_for_which_steps_wait_are_counted(tmp_path: Path) -> None:
+    seconds, waited = 0.05, clock()
+
+    def slowly(image: np.ndarray) -> np.ndarray:
+        time.sleep(seconds)
+        return image
+
+    plain = arrays(tmp_path).training(PLAIN, 4, 1)
+    slow = plain.map(lambda images, labels: (tf.numpy_function(slowly, [images], tf.float32), labels))
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def step(batches: Any) -> tf.Tensor:
+        batch, is_there = taken(batches, waited)
+        with tf.control_dependencies([is_there]):
+            return tf.identity(batch[1])
+
+    batches = iter(slow)
+    found = [step(batches).numpy() for _ in range(3)]
+    np.testing.assert_array_equal(found, [labels for _, labels in steps(plain, 3)])
+    assert float(waited) >= 3 * seconds
 
 
 @pytest.mark.parametrize(
