@@ -33,8 +33,8 @@ import numpy as np
 import compiler
 import dsl
 from compiler.epochs import Pace
-from evolve import Processes
-from evolve.errors import SearchError, TimedOut, WorkerLost
+from evolve import Processes, SearchError
+from evolve.errors import TimedOut, WorkerLost
 from evolve.executors import machine
 from evolve.executors.together import Meeting, together
 from experiments.bench.setup_and_step import Case, plain
