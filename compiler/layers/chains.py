@@ -144,7 +144,8 @@ def _traced(chain: Chain, shape: tuple[int, ...], training: bool, dtype: str) ->
         out, statistics = _run(chain, value, values, mode)
         return out if statistics is None else (out, tf.stop_gradient(statistics))
 
-    return tf.function(function, autograph=False).get_concrete_function(*specs)  # type: ignore[no-any-return]
+    # A chain has no side effects. `tf.function` would look for their order, which takes 6 % of the time of all traces.
+    return tf.compat.v1.wrap_function(function, specs)  # type: ignore[no-any-return]
 
 
 def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tensor, Tensor | None]:

@@ -167,7 +167,7 @@ def _stock_factorized_conv(stock: Stock) -> Tensor:
 
 
 LAYERS = (
-    Layers("conv", _conv, _stock_conv),
+    Layers("conv", _conv, _stock_conv, has_gradient=True),
     Layers("depthwise", _depthwise, _stock_depthwise),
-    Layers("factorized_conv", _factorized_conv, _stock_factorized_conv),
+    Layers("factorized_conv", _factorized_conv, _stock_factorized_conv, has_gradient=True),
 )

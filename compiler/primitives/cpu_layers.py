@@ -42,11 +42,23 @@ def every_pixel(value: Tensor, strides: tuple[int, int], first: tuple[int, int] 
     (height, width, channels), (vertical, horizontal) = value.shape[1:], strides
     if height % vertical or width % horizontal:
         return value[:, first[0] :: vertical, first[1] :: horizontal]
-    # The gradient of `tf.slice` only pads. That of an index with colons takes several times as long.
-    line = width * channels
-    rows = tf.slice(tf.reshape(value, (-1, vertical * line)), (0, first[0] * line), (-1, line))
-    pixels = tf.slice(tf.reshape(rows, (-1, horizontal * channels)), (0, first[1] * channels), (-1, channels))
-    return tf.reshape(pixels, (-1, height // vertical, width // horizontal, channels))
+    line, down, right = width * channels, first[0] * width * channels, first[1] * channels
+    block = horizontal * channels
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def with_gradient(value: Tensor) -> Any:
+        rows = tf.slice(tf.reshape(value, (-1, vertical * line)), (0, down), (-1, line))
+        pixels = tf.slice(tf.reshape(rows, (-1, block)), (0, right), (-1, channels))
+
+        def gradient(above: Tensor) -> Tensor:
+            # That of `tf.slice` computes the borders in the graph.
+            rows = tf.pad(tf.reshape(above, (-1, channels)), ((0, 0), (right, block - channels - right)))
+            maps = tf.pad(tf.reshape(rows, (-1, line)), ((0, 0), (down, (vertical - 1) * line - down)))
+            return tf.reshape(maps, (-1, height, width, channels))
+
+        return tf.reshape(pixels, (-1, height // vertical, width // horizontal, channels)), gradient
+
+    return with_gradient(value)
 
 
 def avg_pool(value: Tensor, window: tuple[int, int]) -> Tensor:
