@@ -144,8 +144,7 @@ class Trainer:
             loss = self._loss(logits, labels)
             if self.graph.auxiliary:
                 loss += self._training.auxiliary_weight * self._loss(tf.cast(values[-1], tf.float32), labels)
-            total = loss + self._decay() / self._replicas
-            scaled = self.optimizer.get_scaled_loss(total) if self._scales else total
+            scaled = self.optimizer.get_scaled_loss(loss) if self._scales else loss
         self._apply(tape.gradient(scaled, self._variables))
         return loss, _right(logits, labels)
 
@@ -153,6 +152,7 @@ class Trainer:
         """Sums the replicas' gradients, updates the weights, and updates their averages."""
         if self._scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
+        gradients = self._decayed(gradients)
         # An all-reduce registers a gradient, which keeps this graph in memory until the process ends.
         several = self._replicas > 1
         if self._training.clip_norm:
@@ -173,9 +173,17 @@ class Trainer:
     def _scales(self) -> bool:
         return self._training.precision == "float16"
 
-    def _decay(self) -> Tensor:
-        squares = [square for layer in self.layers if (square := layer.decay_loss()) is not None]
-        return self._training.l2 * tf.add_n(squares) if self._training.l2 and squares else tf.constant(0.0)
+    def _decayed(self, gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        """Returns the gradients of a replica plus its share of those of weight decay."""
+        if not self._training.l2:
+            return gradients
+        trained = (layer for layer in self.layers if layer.trained is not None)
+        decays = [layer.decay(self._training.l2 / self._replicas) for layer in trained]
+        # Of a cell whose output is multiplied by zeros, the loss has no gradient.
+        return [
+            gradient if decay is None else decay if gradient is None else gradient + decay
+            for gradient, decay in zip(gradients, decays, strict=True)
+        ]
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Returns the cross entropy, weighted by class, summed over this replica and divided by the global batch."""

@@ -85,7 +85,7 @@ def test_initial_values_and_weight_decay() -> None:
     layer = build_layers(graph_of("position", (32, 32, 8)))[0]
     start = layer.values()["body/0/0/0/position/embedding"]
     assert abs(float(start.mean())) < 1e-3 and abs(float(start.std()) - 0.02) < 1e-3
-    assert layer.decay_loss() is None
+    assert layer.decay(1.0) is None
     made = build_layers(graph_of("attention[4]", (4, 4, 64)))[0].values()
     for name in ("query", "key", "value", "output"):
         kernel = made[f"body/0/0/0/attention/{name}"]

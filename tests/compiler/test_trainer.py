@@ -70,6 +70,19 @@ def test_the_graph_of_a_training_is_freed(digits: Feed) -> None:
     assert graph() is None
 
 
+def test_weight_decay_shrinks_the_kernels_only(digits: Feed) -> None:
+    settings = replace(PLAIN, momentum=0.0, learning_rate=1.0, schedule="constant")
+    made = [trainer(digits, replace(settings, l2=l2)) for l2 in (0.0, 0.25)]
+    start = weights.weights_of(made[0].layers)
+    for one in made:
+        one.run(1)
+    without, decayed = (weights.weights_of(one.layers) for one in made)
+    for key, value in start.items():
+        shrunk = 0.25 * value if key.endswith("/kernel") else 0.0
+        np.testing.assert_allclose(decayed[key], without[key] - shrunk, rtol=1e-5, atol=1e-6, err_msg=key)
+    assert any(key.endswith("/kernel") for key in start)
+
+
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.name)
 def test_traced_chains_are_the_operations_they_stand_for(path: Path) -> None:
     """Outputs, gradients and statistics are those of the operations one by one."""
