@@ -267,8 +267,9 @@ def test_a_setting_that_a_search_lacks_has_the_value_that_meant_the_same(tmp_pat
         stored = {*store.signed("identity"), *store.signed("setting")}
         lacking = {*identity, *settings} - stored
         later = {one.name for one in ADDED if numbers(one.version) > numbers(version)}
-        of_algorithms = tuple(f"{gin_name(made)}." for made in ALGORITHMS)  # there are those of one algorithm only
-        both = [{name for name in names if not name.startswith(of_algorithms)} for names in (lacking, later)]
+        # The search has the settings of one algorithm only, and none of a table.
+        others = (*(f"{gin_name(made)}." for made in ALGORITHMS), "table.")
+        both = [{name for name in names if not name.startswith(others)} for names in (lacking, later)]
         assert both[0] == both[1]
         added = {one.name: one.value for one in ADDED if one.name in lacking & set(identity)}
         store.compare({**store.signed("identity"), **added}, changed=True)
