@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dsl.identity.canonical import Sum, Vertex
@@ -94,14 +95,16 @@ def _graph(calls: Calls, cell: s.Cell, genotype: Genotype, own: GraphCache) -> t
 
 def _live(vertices: list[Vertex], output: Sum) -> OpGraph:
     """Returns the operations on which the output depends."""
+    reads = [tuple(itertools.chain.from_iterable(groups)) for _, groups, _ in vertices]
     live = {*output}
     for place in reversed(range(len(vertices))):
         if place in live:
-            live.update(_reads(vertices[place]))
-    places = {old: new for new, old in enumerate(sorted(live))}
-    operations = ((vertices[old][0], tuple([places[read] for read in _reads(vertices[old])])) for old in places)
-    return OpGraph(tuple(operations), tuple([places[old] for old in output]))
-
-
-def _reads(vertex: Vertex) -> Iterator[int]:
-    return (place for group in vertex[1] for place in group)
+            live.update(reads[place])
+    if len(live) < len(vertices):
+        places = {old: new for new, old in enumerate(sorted(live))}
+        vertices, reads = (
+            [vertices[old] for old in places],
+            [tuple([places[read] for read in reads[old]]) for old in places],
+        )
+        output = tuple([places[old] for old in output])
+    return OpGraph(tuple([(label, read) for (label, _, _), read in zip(vertices, reads, strict=True)]), output)

@@ -172,17 +172,25 @@ class Breeder(Generic[G]):
         return proposal
 
     def _best(self, id: int, rng: random.Random, model: Process) -> Proposal[G] | None:
-        """Returns the child of which the model expects most; None if no child is drawn, or none may be proposed."""
+        """Returns the child of which the model expects most; None if no child is drawn, or none may be proposed.
+
+        Only the few children of which most is expected are compared with the networks that were seen.
+        """
         children = self._children(id, rng)
+        if not children:
+            return None
         pending = [self._features_of(one) for one in self._pending]
         found = [self._space.features(child.genotype) for child in children]
-        if not found:
-            return None
         values, improvements = model.improvements(found, pending)
+        tried: set[Network] = set()
         rejected: list[tuple[str, str]] = []
         order: list[int] = (-improvements).argsort(kind="stable").tolist()
         for place in order:
             child = children[place]
+            network = self._space.network(child.genotype)
+            if network in tried or (not self._repeats and network in self._seen):
+                continue
+            tried.add(network)
             reason = self._space.unfit(child.genotype)
             if reason is None:
                 predicted = float(values[place])
@@ -191,29 +199,22 @@ class Breeder(Generic[G]):
         return None
 
     def _children(self, id: int, rng: random.Random) -> list[Proposal[G]]:
-        """Returns different children that are not checked. There are none while the algorithm proposes random ones.
+        """Returns children that are not checked. There are none while the algorithm proposes random ones.
 
         Of a space whose networks are listed, as many random ones are candidates too: a parent has few neighbours in a
         list, and in the end all of them were seen.
         """
-        found: dict[Network, Proposal[G]] = {}
+        found: list[Proposal[G]] = []
         self._drafts.are_checked = False
         try:
             for _ in range(self._candidates or 0):
                 child = self._algorithm.draw(id, rng)
                 if child.parent is None:
-                    break
-                network = self._space.network(child.genotype)
-                if self._repeats or network not in self._seen:
-                    found.setdefault(network, child)
-            else:
-                for genotype in self._space.members(self._candidates or 0, rng):
-                    network = self._space.network(genotype)
-                    if self._repeats or network not in self._seen:
-                        found.setdefault(network, Proposal(id, genotype))
+                    return found
+                found.append(child)
         finally:
             self._drafts.are_checked = True
-        return [*found.values()]
+        return found + [Proposal(id, genotype) for genotype in self._space.members(self._candidates or 0, rng)]
 
     def adopt(self, proposal: Recorded[G]) -> None:
         """Takes over a proposal of an earlier run, as if `ask` had returned it."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dsl.identity.graphs import OpGraph
 from dsl.primitives import PRIMITIVES
@@ -18,18 +24,49 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 _KERNEL = re.compile(r"(\d+)x(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
+@functools.lru_cache(maxsize=8192)
+def name(text: str) -> int:
+    """Returns the name of a feature: a digest of its text as an integer of 64 bits.
+
+    The name of a pair or of a neighbourhood is the hash of a tuple of names, because its text would have thousands of
+    characters. Python hashes tuples of integers in the same way in every process.
+    """
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+_IMAGE, _OUTPUT = name("image"), name("output")
+
+
+class Named(NamedTuple):
+    """Numbers with different names. A name that is missing stands for 0."""
+
+    names: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: Mapping[int, float], key: int = 0) -> Named:
+        """Returns numbers by their names. A key makes their names different from those of another graph."""
+        count = len(values)
+        return cls(np.fromiter(values, np.int64, count) ^ key, np.fromiter(values.values(), np.float64, count))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Named]) -> Named:
+        """Returns the numbers of all parts."""
+        return cls(np.concatenate([one.names for one in parts]), np.concatenate([one.values for one in parts]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """What a model of the fitness knows of a genotype.
 
     Attributes:
-      numbers: numbers by name. A name that is missing stands for 0.
+      numbers: numbers by name.
       neighbourhoods: how often each neighbourhood of an operation is there, after Weisfeiler and Lehman: the operation
         itself, with what it reads, and with what these read. Genotypes are similar if they share neighbourhoods.
     """
 
-    numbers: Mapping[str, float]
-    neighbourhoods: Mapping[str, int]
+    numbers: Named
+    neighbourhoods: Named
 
 
 def features(graphs: Mapping[str, OpGraph], genes: Mapping[str, float | str]) -> Features:
@@ -39,62 +76,57 @@ def features(graphs: Mapping[str, OpGraph], genes: Mapping[str, float | str]) ->
       graphs: the graphs of its operations, as `dsl.identity.graphs` makes them.
       genes: its genes by name.
     """
-    numbers: dict[str, float] = {}
-    found: dict[str, int] = {}
-    for key, graph in graphs.items():
-        known = _of_graph(key, graph)
-        numbers.update(known.numbers)  # the names of a graph are its own
-        found.update(known.neighbourhoods)
-    for name, value in genes.items():
+    numbers: dict[int, float] = {}
+    for gene, value in genes.items():
         if isinstance(value, str):
-            numbers[f"gene {name} is {value}"] = 1
+            numbers[name(f"gene {gene} is {value}")] = 1
             continue
-        numbers[f"gene {name}"] = value
+        numbers[name(f"gene {gene}")] = value
         if value > 0:
-            numbers[f"gene {name}, log"] = math.log(value)
-    return Features(numbers, found)
+            numbers[name(f"gene {gene}, log")] = math.log(value)
+    parts = [*itertools.starmap(_of_graph, graphs.items()), Features(Named.of(numbers), Named.of({}))]
+    return Features(Named.joined([one.numbers for one in parts]), Named.joined([one.neighbourhoods for one in parts]))
 
 
 @functools.lru_cache(maxsize=8192)
 def _of_graph(key: str, graph: OpGraph) -> Features:
-    """Returns the features of one graph; their names begin with its key."""
+    """Returns the features of one graph; their names depend on its key."""
+    labels = [name(label) for label, _ in graph.operations]
     numbers = {
-        **_counts(graph),
+        **_counts(graph, labels),
         **_paths(graph),
-        "edges": sum(len(reads) for _, reads in graph.operations),
-        "fan-in of the output": len(graph.output),
+        name("edges"): sum([len(reads) for _, reads in graph.operations]),
+        name("fan-in of the output"): len(graph.output),
     }
-    return Features(
-        {f"{key}: {name}": value for name, value in numbers.items()},
-        {f"{key}: {name}": count for name, count in _neighbourhoods(graph).items()},
-    )
+    return Features(Named.of(numbers, name(key)), Named.of(_neighbourhoods(graph, labels), name(key)))
 
 
-def _counts(graph: OpGraph) -> Mapping[str, float]:
+def _counts(graph: OpGraph, labels: Sequence[int]) -> Mapping[int, float]:
     """Returns the counts of operations, of pairs of them along edges, and the sums of the logarithms of settings."""
-    labels = [label for label, _ in graph.operations]
-    found: dict[str, float] = {**Counter(labels)}
-    for label, reads in graph.operations:
-        pairs = [f"{labels[read] if read >= 0 else 'image'} > {label}" for read in reads]
-        for name, value in (*((pair, 1.0) for pair in pairs), *_settings(label)):
-            found[name] = found.get(name, 0.0) + value
-    for read in graph.output:
-        found[f"{labels[read]} > output"] = found.get(f"{labels[read]} > output", 0.0) + 1
+    found: dict[int, float] = {**Counter(labels)}
+    for label, number in Counter([label for label, _ in graph.operations]).items():
+        for setting, value in _settings(label):
+            found[setting] = found.get(setting, 0.0) + number * value
+    ends = [*labels, _IMAGE]  # -1 is the place of the image
+    pairs = [(ends[read], own) for own, (_, reads) in zip(labels, graph.operations, strict=True) for read in reads]
+    pairs += [(labels[read], _OUTPUT) for read in graph.output]
+    found.update(Counter(map(hash, pairs)))
     return found
 
 
 @functools.lru_cache(maxsize=4096)
-def _settings(label: str) -> tuple[tuple[str, float], ...]:
+def _settings(label: str) -> tuple[tuple[int, float], ...]:
     """Returns the numbers in the text of an operation, each with the name of its primitive and setting."""
-    found: list[tuple[str, float]] = []
+    found: dict[int, float] = {}
     for part in label.split("|"):
-        name, *settings = part.split(" ")
+        primitive, *settings = part.split(" ")
         for place, setting in enumerate(settings):
             own, _, text = setting.rpartition("=")
             value = _number(text)
             if value is not None:
-                found.append((f"{name} {own or place}", value))
-    return tuple(found)
+                key = name(f"{primitive} {own or place}")
+                found[key] = found.get(key, 0.0) + value
+    return tuple(found.items())
 
 
 def _number(text: str) -> float | None:
@@ -110,49 +142,55 @@ def _number(text: str) -> float | None:
 def _has_weights(label: str) -> bool:
     """Whether an operation has weights. An operation that is not known at its place counts as one that has them."""
     names = [part.partition(" ")[0] for part in label.split("|")]
-    plain = [PRIMITIVES[name] for name in names if name in PRIMITIVES]
+    plain = [PRIMITIVES[one] for one in names if one in PRIMITIVES]
     is_input = label.startswith("input") and not plain
     return any(one.has_weights for one in plain) or (len(plain) < len(names) and not is_input)
 
 
-def _paths(graph: OpGraph) -> dict[str, float]:
+# The paths from inputs to an operation: how many have 0, 1, 2 and more operations with weights, how many there are, the
+# sum of their lengths, and the lengths of the shortest and of the longest.
+_Paths = tuple[tuple[int, ...], int, int, int, int]
+_START: _Paths = ((1,), 1, 0, 0, 0)
+
+
+def _together(paths: Sequence[_Paths]) -> _Paths:
+    """Returns the paths to several operations."""
+    if len(paths) == 1:
+        return paths[0]
+    weighted, counts, totals, shortest, longest = zip(*paths, strict=True)
+    by_weights = tuple(map(sum, itertools.zip_longest(*weighted, fillvalue=0)))
+    return by_weights, sum(counts), sum(totals), min(shortest), max(longest)
+
+
+def _paths(graph: OpGraph) -> dict[int, float]:
     """Returns numbers of the paths from inputs to the output: their length, and how many have how many weights."""
-    by_weights: list[Counter[int]] = []
-    by_length: list[Counter[int]] = []
+    paths: list[_Paths] = []
     for label, reads in graph.operations:
-        own, is_step = int(_has_weights(label)), int(bool(reads))
-        weights, lengths = Counter[int](), Counter[int]()
-        for read in reads:
-            before = by_weights[read] if read >= 0 else Counter({0: 1})
-            for count, paths in before.items():
-                weights[min(count + own, MOST_WEIGHTED)] += paths
-            before = by_length[read] if read >= 0 else Counter({0: 1})
-            for length, paths in before.items():
-                lengths[length + 1] += paths
-        by_weights.append(weights if is_step else Counter({own: 1}))
-        by_length.append(lengths if is_step else Counter({0: 1}))
-    weights, lengths = Counter[int](), Counter[int]()
-    for read in graph.output:
-        weights.update(by_weights[read])
-        lengths.update(by_length[read])
-    found = {f"log of paths with {count} weighted": math.log1p(paths) for count, paths in weights.items()}
-    total = sum(lengths.values())
-    if total:
-        mean = sum(length * paths for length, paths in lengths.items()) / total
-        found |= {"longest path": max(lengths), "shortest path": min(lengths), "mean path": mean}
-        found["log of paths"] = math.log1p(total)
-    return found
+        before = _together([paths[read] if read >= 0 else _START for read in reads] or [_START])
+        weighted, count, total, shortest, longest = before
+        if _has_weights(label):
+            weighted = (0, *weighted[: MOST_WEIGHTED - 1], sum(weighted[MOST_WEIGHTED - 1 :]))
+        if reads:
+            total, shortest, longest = total + count, shortest + 1, longest + 1
+        paths.append((weighted, count, total, shortest, longest))
+    if not graph.output:
+        return {}
+    weighted, count, total, shortest, longest = _together([paths[read] for read in graph.output])
+    found = {name(f"log of paths with {place} weighted"): math.log1p(one) for place, one in enumerate(weighted) if one}
+    found |= {name("longest path"): longest, name("shortest path"): shortest, name("mean path"): total / count}
+    return found | {name("log of paths"): math.log1p(count)}
 
 
-def _neighbourhoods(graph: OpGraph) -> Counter[str]:
+def _neighbourhoods(graph: OpGraph, labels: Sequence[int]) -> Mapping[int, int]:
     """Returns the counts of the neighbourhoods of operations up to `_DEPTHS` edges away."""
-    names = [label for label, _ in graph.operations]
+    names = labels
     found = Counter(names)
-    for depth in range(1, _DEPTHS + 1):
+    for _ in range(_DEPTHS):
+        ends = [*names, _IMAGE]  # -1 is the place of the image
         names = [
-            f"{name}({','.join(sorted(names[read] if read >= 0 else 'image' for read in reads))})"
-            for name, (_, reads) in zip(names, graph.operations, strict=True)
+            hash((own, ends[reads[0]] if len(reads) == 1 else tuple(sorted([ends[read] for read in reads]))))
+            for own, (_, reads) in zip(names, graph.operations, strict=True)
         ]
-        found.update([f"{depth} {name}" for name in names])
-    found.update([f"output {name}" for name in map(names.__getitem__, graph.output)])
+        found.update(names)
+    found.update([hash((_OUTPUT, names[read])) for read in graph.output])
     return found

@@ -5,43 +5,121 @@ Numbers are standardized on evaluated individuals only. Whatever else is known o
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evolve.predictor.features import Features
+from evolve.predictor.features import Features, Named
 
 Array = NDArray[np.float64]
 _CONSTANT = 1e-9  # a standard deviation below which a number is a constant
-_DROPPED = -1  # stands for the column of a neighbourhood that does not count
+
+
+class Table(NamedTuple):
+    """Named numbers of several genotypes, one after the other, each with the place of its genotype.
+
+    Attributes:
+      rows: for each number the place of its genotype.
+      named: the numbers.
+      height: the number of genotypes.
+    """
+
+    rows: NDArray[np.intp]
+    named: Named
+    height: int
+
+    @classmethod
+    def of(cls, found: Sequence[Named]) -> Table:
+        """Returns the table of genotypes with these numbers."""
+        return cls(np.repeat(np.arange(len(found)), [len(one.names) for one in found]), Named.joined(found), len(found))
+
+    def matrix(self, names: NDArray[np.int64]) -> Array:
+        """Returns the numbers with these names, which are sorted, and 0 where there is none `[genotypes, names]`."""
+        found = np.zeros((self.height, len(names)))
+        if len(names):
+            places = np.searchsorted(names, self.named.names)
+            places[places == len(names)] = 0
+            known = names[places] == self.named.names
+            found[self.rows[known], places[known]] = self.named.values[known]
+        return found
+
+    def without(self, names: NDArray[np.int64]) -> Table:
+        """Returns the table without the numbers with these names."""
+        return self._where(np.isin(self.named.names, names, invert=True))
+
+    def within(self, names: NDArray[np.int64]) -> Table:
+        """Returns the table of the numbers with these names."""
+        return self._where(np.isin(self.named.names, names))
+
+    def _where(self, kept: NDArray[np.bool_]) -> Table:
+        return Table(self.rows[kept], Named(self.named.names[kept], self.named.values[kept]), self.height)
+
+    def squared_lengths(self) -> Array:
+        """Returns the sum of the squares of the numbers of each genotype."""
+        return np.asarray(np.bincount(self.rows, self.named.values**2, self.height), dtype=np.float64)
+
+    def overlaps(self, others: Table) -> Array:
+        """Returns the products of the numbers of genotypes with those of others `[genotypes, others]`."""
+        names = np.unique(self.named.names)
+        return np.asarray(self.matrix(names) @ others.matrix(names).T)
+
+
+class Overlaps:
+    """The overlaps of the neighbourhoods of evaluated individuals, each of which is computed once.
+
+    They are whole numbers. So they are equal whenever they are computed, in whatever order the sums are made.
+
+    Args:
+      features: returns the features of an individual.
+    """
+
+    def __init__(self, features: Callable[[int], Features]) -> None:
+        self._features = features
+        self._places: dict[int, int] = {}
+        self._found = np.zeros((0, 0))
+
+    def among(self, ids: Sequence[int]) -> Array:
+        """Returns the overlaps of individuals with each other, and forgets those of others if an individual is new."""
+        new = [id for id in ids if id not in self._places]
+        if new:
+            kept = [id for id in ids if id in self._places]
+            known = self._of(kept)
+            whole = Table.of([self._features(id).neighbourhoods for id in (*new, *kept)])
+            beside = Table.of([self._features(id).neighbourhoods for id in new]).overlaps(whole)
+            self._found = np.block([[beside], [beside[:, len(new) :].T, known]])
+            self._places = {id: place for place, id in enumerate((*new, *kept))}
+        return self._of(ids)
+
+    def _of(self, ids: Sequence[int]) -> Array:
+        places = [self._places[id] for id in ids]
+        return self._found[np.ix_(places, places)]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The numbers that vary among evaluated individuals, with their means and deviations. Constants are dropped."""
 
-    names: tuple[str, ...]
+    names: NDArray[np.int64]  # sorted
     means: Array
     deviations: Array
 
     @classmethod
-    def of(cls, evaluated: Sequence[Features]) -> tuple[Scale, Array]:
+    def of(cls, evaluated: Table) -> tuple[Scale, Array]:
         """Returns the scale of the numbers of evaluated individuals, and their standardized numbers."""
-        names = sorted(_varying([one.numbers for one in evaluated])[0])
-        rows = _dense(names, evaluated)
+        names = np.unique(evaluated.named.names)
+        rows = evaluated.matrix(names)
         means, deviations = rows.mean(axis=0), rows.std(axis=0)
         varies = deviations > _CONSTANT
-        kept = tuple(name for name, is_kept in zip(names, varies, strict=True) if is_kept)
-        scale = cls(kept, means[varies], deviations[varies])
-        return scale, (np.ascontiguousarray(rows[:, varies]) - scale.means) / scale.deviations
+        scale = cls(names[varies], means[varies], deviations[varies])
+        return scale, (rows[:, varies] - scale.means) / scale.deviations
 
-    def rows(self, found: Sequence[Features]) -> Array:
+    def rows(self, found: Table) -> Array:
         """Returns the standardized numbers of genotypes `[genotypes, numbers]`."""
-        return (_dense(self.names, found) - self.means) / self.deviations
+        return (found.matrix(self.names) - self.means) / self.deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +128,13 @@ class Points:
 
     Attributes:
       rows: the standardized numbers `[genotypes, numbers]`.
-      shares: the counts of the neighbourhoods that vary among evaluated individuals, so scaled that the counts of a
-        genotype, with neighbourhoods of its own, have the length 1 `[genotypes, neighbourhoods]`.
+      counts: the counts of the neighbourhoods that vary among evaluated individuals.
+      lengths: the lengths of the counts of each genotype `[genotypes]`.
     """
 
     rows: Array
-    shares: Array
+    counts: Table
+    lengths: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,78 +143,69 @@ class Kernel:
 
     Attributes:
       scale: the scale of the numbers.
-      places: the columns of the neighbourhoods whose counts vary among evaluated individuals, by their names. Those
-        of which all evaluated individuals have the same number are dropped.
-      columns: the number of columns.
-      distance: the median distance of evaluated individuals.
+      constant: the neighbourhoods of which all evaluated individuals have the same number. They are dropped.
     """
 
     scale: Scale
-    places: Mapping[str, int]
-    columns: int
-    distance: float = 1.0
+    constant: Named
 
     @classmethod
     def of(cls, evaluated: Sequence[Features]) -> tuple[Kernel, Points]:
         """Returns the kernel in the scale of evaluated individuals, and these individuals as it compares them."""
-        scale, rows = Scale.of(evaluated)
-        varying, constant = _varying([one.neighbourhoods for one in evaluated])
-        places = {name: place for place, name in enumerate(sorted(varying))}
-        kernel = cls(scale, places | dict.fromkeys(constant, _DROPPED), len(varying))
-        points = Points(rows, kernel._shares(evaluated))
-        squares = _squared_distances(points.rows, points.rows)[np.triu_indices(len(evaluated), 1)]
-        distance = math.sqrt(float(np.median(squares))) if len(squares) else 0.0
-        return replace(kernel, distance=distance or 1.0), points
+        scale, rows = Scale.of(Table.of([one.numbers for one in evaluated]))
+        table = Table.of([one.neighbourhoods for one in evaluated])
+        kernel = cls(scale, _constant(table, evaluated[0].neighbourhoods))
+        return kernel, kernel._points(rows, table)
 
     def points(self, found: Sequence[Features]) -> Points:
         """Returns genotypes as this kernel compares them."""
-        return Points(self.scale.rows(found), self._shares(found))
+        rows = self.scale.rows(Table.of([one.numbers for one in found]))
+        return self._points(rows, Table.of([one.neighbourhoods for one in found]))
 
-    def _shares(self, found: Sequence[Features]) -> Array:
-        """Returns the counts of neighbourhoods, so scaled that the counts of a genotype have the length 1."""
-        own = [one.neighbourhoods for one in found]
-        names, values = itertools.chain.from_iterable(own), itertools.chain.from_iterable([one.values() for one in own])
-        places = np.fromiter(map(self.places.get, names, itertools.repeat(self.columns)), np.intp)
-        rows = np.repeat(np.arange(len(found)), [len(one) for one in own])
-        kept = places != _DROPPED
-        places, rows, counts = places[kept], rows[kept], np.fromiter(values, np.float64)[kept]
-        lengths = np.sqrt(np.bincount(rows, counts**2, len(found)))
-        known = places < self.columns
-        shares = np.zeros((len(found), self.columns))
-        shares[rows[known], places[known]] = (counts / lengths[rows])[known]
-        return shares
+    def varying(self, overlaps: Array) -> Array:
+        """Returns the overlaps of evaluated individuals without what the neighbourhoods that are dropped add."""
+        return np.asarray(overlaps - (self.constant.values**2).sum())
 
-    def between(self, one: Points, other: Points, length: float) -> Array:
-        """Returns the similarities `[one, other]`. `length` is that of the Gaussian, in median distances."""
-        return next(self.betweens(one, other, [length]))
-
-    def betweens(self, one: Points, other: Points, lengths: Iterable[float]) -> Iterator[Array]:
-        """Yields the similarities `[one, other]` for each length of the Gaussian."""
-        squares, shared = _squared_distances(one.rows, other.rows), 0.5 * one.shares @ other.shares.T
-        for length in lengths:
-            near = np.exp(-squares / (2 * (length * self.distance) ** 2))
-            yield np.asarray(0.5 * near + shared)
+    def _points(self, rows: Array, table: Table) -> Points:
+        counts = table.without(self.constant.names)
+        # A genotype without counts is similar to no other, whatever its length.
+        return Points(rows, counts, np.sqrt(np.maximum(counts.squared_lengths(), 1.0)))
 
 
-def _varying(found: Sequence[Mapping[str, float]]) -> tuple[frozenset[str], frozenset[str]]:
-    """Returns the names whose values vary, where a missing one is 0, and the names of the others."""
-    first, *others = found
-    same = [*first.items()]
-    for (
-        values
-    ) in others:  # Few names are left after a few individuals, so this takes less time than sets of all values.
-        same = [(name, value) for name, value in same if values.get(name) == value]
-    constant = frozenset(name for name, _ in same)
-    return frozenset().union(*found) - constant, constant
+class Likeness(NamedTuple):
+    """What the similarities of genotypes with others are made of, whatever the width of the Gaussian is.
+
+    Attributes:
+      squares: the squared distances of the numbers `[genotypes, others]`.
+      shared: the cosines of the neighbourhoods `[genotypes, others]`.
+    """
+
+    squares: Array
+    shared: Array
+
+    @classmethod
+    def of(cls, one: Points, other: Points, shared: Array) -> Likeness:
+        """Returns the likeness of genotypes with others. `shared` has the overlaps of their counts."""
+        return cls(_squared_distances(one.rows, other.rows), shared / np.outer(one.lengths, other.lengths))
+
+    def similarities(self, width: float) -> Array:
+        """Returns the similarities `[genotypes, others]` for a width of the Gaussian."""
+        return np.asarray(0.5 * (np.exp(self.squares * (-0.5 / width**2)) + self.shared))
+
+    def median_distance(self) -> float:
+        """Returns the median distance of different genotypes among each other; 1.0 if it is zero."""
+        squares = self.squares[np.tri(len(self.squares), k=-1, dtype=bool)]
+        return (math.sqrt(float(np.median(squares))) if len(squares) else 0.0) or 1.0
 
 
-def _dense(names: Sequence[str], found: Sequence[Features]) -> Array:
-    """Returns the numbers with these names, 0 where there is none `[found, names]`."""
-    missing = itertools.repeat(0.0)
-    rows = [[*map(one.numbers.get, names, missing)] for one in found]
-    return np.array(rows, dtype=np.float64).reshape(len(found), len(names))
+def _constant(table: Table, first: Named) -> Named:
+    """Returns the numbers that are equal in all rows. `first` has those of the first row."""
+    order = np.argsort(first.names)
+    names, values = first.names[order], first.values[order]
+    same = (table.matrix(names) == values).all(axis=0)
+    return Named(names[same], values[same])
 
 
 def _squared_distances(one: Array, other: Array) -> Array:
-    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None, :] - 2 * one @ other.T
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None, :] - 2 * (one @ other.T)
     return np.asarray(np.maximum(squares, 0.0))

@@ -9,14 +9,14 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from evolve.predictor.features import Features
-from evolve.predictor.kernel import Array, Kernel, Points
+from evolve.predictor.kernel import Array, Kernel, Likeness, Points
 
 LENGTHS = (0.5, 1.0, 2.0)  # lengths of the Gaussian, in median distances
 NOISES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # variances of the noise; that of normal scores is about 1
@@ -65,14 +65,51 @@ class Assumed:
     noise: float
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Evaluated individuals, compared with each other.
+
+    Attributes:
+      kernel: the kernel in their scale.
+      points: the individuals as the kernel compares them.
+      likeness: what their similarities are made of.
+      distance: their median distance.
+    """
+
+    kernel: Kernel
+    points: Points
+    likeness: Likeness
+    distance: float
+
+    @classmethod
+    def of(cls, evaluated: Sequence[Features], overlaps: Array | None = None) -> Compared:
+        """Compares evaluated individuals. `overlaps` has the overlaps of their neighbourhoods if they are known."""
+        kernel, points = Kernel.of(evaluated)
+        shared = points.counts.overlaps(points.counts) if overlaps is None else kernel.varying(overlaps)
+        likeness = Likeness.of(points, points, shared)
+        return cls(kernel, points, likeness, likeness.median_distance())
+
+    def between(self, one: Points, other: Points, length: float) -> Array:
+        """Returns the similarities `[one, other]` for a length of the Gaussian, in median distances."""
+        likeness = Likeness.of(one, other, one.counts.overlaps(other.counts))
+        return likeness.similarities(length * self.distance)
+
+    def among(self, length: float) -> Array:
+        """Returns the similarities of the evaluated individuals with each other."""
+        return self.likeness.similarities(length * self.distance)
+
+
 @one_thread()
-def likeliest(evaluated: Sequence[Features], values: Sequence[float]) -> Assumed:
-    """Returns the length and the noise with the greatest marginal likelihood of the values."""
-    kernel, points = Kernel.of(evaluated)
+def likeliest(evaluated: Sequence[Features], values: Sequence[float], overlaps: Array | None = None) -> Assumed:
+    """Returns the length and the noise with the greatest marginal likelihood of the values.
+
+    `overlaps` has the overlaps of the neighbourhoods of the evaluated individuals if they are known.
+    """
+    compared = Compared.of(evaluated, overlaps)
     scores = normal_scores(values)
     found: dict[Assumed, float] = {}
-    for length, covariance in zip(LENGTHS, kernel.betweens(points, points, LENGTHS), strict=True):
-        spread, axes = np.linalg.eigh(covariance)
+    for length in LENGTHS:
+        spread, axes = np.linalg.eigh(compared.among(length))
         squares = (axes.T @ scores) ** 2
         for noise in NOISES:
             variances = np.maximum(spread, 0.0) + noise
@@ -95,6 +132,7 @@ class Process:
         values: Sequence[float],
         assumed: Assumed,
         fitness: Sequence[float] | None = None,
+        overlaps: Array | None = None,
     ) -> None:
         """Fits the process.
 
@@ -103,17 +141,17 @@ class Process:
           values: their values, of which the ranks count; larger is better.
           assumed: the length and the noise.
           fitness: their fitnesses, which are predicted; by default the values.
+          overlaps: the overlaps of their neighbourhoods, if they are known.
         """
         self._assumed = assumed
-        self._kernel, self._points = Kernel.of(evaluated)
-        self._covariance = self._kernel.between(self._points, self._points, assumed.length)
+        self._compared = Compared.of(evaluated, overlaps)
         self.scores = normal_scores(values)
-        inverse = np.linalg.inv(self._noisy(self._covariance))
-        self._weights = inverse @ self.scores
-        self.left_out: Array = self.scores - self._weights / np.diag(inverse)
+        self._inverse = np.linalg.inv(self._noisy(self._compared.among(assumed.length)))
+        self._weights = self._inverse @ self.scores
+        self.left_out: Array = self.scores - self._weights / np.diag(self._inverse)
         shown = values if fitness is None else fitness
         scores = self.scores if shown == values else normal_scores(shown)
-        self._fitness_weights = inverse @ scores
+        self._fitness_weights = self._inverse @ scores
         self._fitness = np.sort(shown), np.sort(scores)
 
     def _noisy(self, covariance: Array) -> Array:
@@ -136,20 +174,32 @@ class Process:
         What is pending counts as evaluated with the predicted value. So the predictions stay, and only what is unlike
         the pending individuals is as uncertain as before.
         """
-        points, waiting = self._kernel.points(candidates), self._kernel.points(pending)
-        near = self._between(points, self._points)
+        points = self._compared.kernel.points(candidates)
+        near = self._between(points, self._compared.points)
         means, fitness = near @ self._weights, near @ self._fitness_weights
-        covariance = self._covariance
+        explained = ((near @ self._inverse) * near).sum(axis=1)
         if pending:
-            beside = self._between(waiting, self._points)
-            covariance = np.block([[covariance, beside.T], [beside, self._between(waiting, waiting)]])
-            near = np.hstack([near, self._between(points, waiting)])
-        explained = (near * np.linalg.solve(self._noisy(covariance), near.T).T).sum(axis=1)
+            explained += self._explained_by(pending, points, near)
         deviations = np.sqrt(np.maximum(1 - explained, _LEAST_VARIANCE))
         above = (means - self.scores.max()) / deviations
         expected = [each * _NORMAL.cdf(each) + _NORMAL.pdf(each) for each in above.tolist()]
         known, scores = self._fitness
         return np.interp(fitness, scores, known), deviations * np.array(expected)
 
+    def _explained_by(self, pending: Sequence[Features], points: Points, near: Array) -> Array:
+        """Returns the part of the variances of candidates that only pending individuals explain.
+
+        It follows from the Schur complement of the covariance of the evaluated individuals in that of both. A
+        neighbourhood that no evaluated individual has makes none similar to a pending one.
+        """
+        waiting = self._compared.kernel.points(pending)
+        known = self._compared.points.counts.named.names
+        waiting = replace(waiting, counts=waiting.counts.within(known))
+        beside = self._between(waiting, self._compared.points)
+        predicted = beside @ self._inverse
+        rest = self._noisy(self._between(waiting, waiting)) - predicted @ beside.T
+        alike = self._between(points, waiting) - near @ predicted.T
+        return np.asarray((alike * np.linalg.solve(rest, alike.T).T).sum(axis=1))
+
     def _between(self, one: Points, other: Points) -> Array:
-        return self._kernel.between(one, other, self._assumed.length)
+        return self._compared.between(one, other, self._assumed.length)

@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from evolve.predictor.features import Features
+from evolve.predictor.kernel import Overlaps
 from evolve.predictor.process import Assumed, Process, likeliest, rank_correlation
 
 LEAST = 10  # the number of results from which on there is a model
 MOST_BEST, MOST_LATEST = 100, 200  # a model is made of the latest results, and of the best ones before them
-REFIT = 5  # the number of results after which the length and the noise are chosen anew
+REFIT = 5  # the length and the noise are chosen anew after this number of results, or after a tenth more results
+FORGET = 5  # the number of results after which what is known of individuals that have no part in a model is forgotten
 AUGMENTED = 0.05  # the weight of the sum of the distances, so that no dominated individual is as good as another
 LATEST_CHOSEN = 100  # how many of the latest individuals that the model chose give its rank correlation
 
@@ -58,6 +60,8 @@ class Results:
         self._higher: dict[int, dict[int, float]] = {}  # the fitness of trained individuals by rungs above the first
         self._scores: dict[int, Sequence[float]] = {}
         self.objectives = 1  # the number of objectives
+        self._overlaps = Overlaps(features)
+        self._next_refit = REFIT
         self._at_refit: dict[int, float] = {}
         self._assumed: Assumed | None = None
 
@@ -81,13 +85,15 @@ class Results:
                 del self._best[min(self._best, key=lambda one: (self._best[one], one))]
         if predicted is not None:
             self._chosen.append((predicted, fitness))
-        if self._count % REFIT == 0:
-            self._at_refit, self._assumed = self.values(), None
-            self._scores = {id: scores for id, scores in self._scores.items() if id in self._at_refit}
+        if self._count % FORGET == 0:
+            kept = {**self._best, **self._latest}
+            self._scores = {id: scores for id, scores in self._scores.items() if id in kept}
             self._higher = {
-                rung: {id: value for id, value in found.items() if id in self._at_refit}
-                for rung, found in self._higher.items()
+                rung: {id: value for id, value in found.items() if id in kept} for rung, found in self._higher.items()
             }
+        if self._count == self._next_refit:
+            self._at_refit, self._assumed = self.values(), None
+            self._next_refit += max(REFIT, self._count // 10)
 
     def promote(self, id: int, fitness: float, rung: int) -> None:
         """Adds the result of an individual that was trained to a higher rung."""
@@ -118,15 +124,19 @@ class Results:
     def model(self, weights: Sequence[float] = ()) -> Process | None:
         """Returns a model of the results; None if there are too few, or it predicts no better than chance.
 
-        The length and the noise are those that were likeliest at the last multiple of `REFIT` results. With several
-        objectives the model is one of their weighted value (Knowles 2006, ParEGO), and `weights` has their weights.
+        The length and the noise are those that were likeliest when they were last chosen. With several objectives the
+        model is one of their weighted value (Knowles 2006, ParEGO), and `weights` has their weights.
         """
         if self._count < LEAST:
             return None
         if self._assumed is None:
-            features = [self._features(id) for id in self._at_refit]
-            self._assumed = likeliest(features, [*self._at_refit.values()])
+            overlaps = self._overlaps.among([*self._at_refit])
+            self._assumed = likeliest(self._known(self._at_refit), [*self._at_refit.values()], overlaps)
         fitness = self.values()
         values = weighted(self._scores, fitness, weights) if weights else [*fitness.values()]
-        model = Process([self._features(id) for id in fitness], values, self._assumed, [*fitness.values()])
+        overlaps = self._overlaps.among([*fitness])
+        model = Process(self._known(fitness), values, self._assumed, [*fitness.values()], overlaps)
         return model if model.is_better_than_chance else None
+
+    def _known(self, individuals: Iterable[int]) -> list[Features]:
+        return [self._features(id) for id in individuals]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import dsl
 from compiler.graph.cost import Cost
@@ -18,7 +19,9 @@ from dsl.space.genes import written
 from dsl.text.unparse import expression
 from evolve.algorithms import Child
 from evolve.errors import UsageError
-from evolve.predictor.features import Features, features
+
+if TYPE_CHECKING:
+    from evolve.predictor.features import Features
 
 CHECKED = 64  # the number of latest checked genotypes whose costs are kept until they are sent to a worker
 
@@ -159,6 +162,8 @@ class CellSpace:
 
     def features(self, genotype: dsl.Genotype) -> Features:
         """Returns the features from which a model predicts the fitness of a genotype."""
+        from evolve.predictor.features import features  # It needs numpy, which takes a moment to load.
+
         genes = {name: value if isinstance(value, int | float) else str(value) for name, value in genotype.genes}
         return features(graphs(genotype), genes)
 

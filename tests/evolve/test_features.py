@@ -10,7 +10,7 @@ import pytest
 import dsl
 from dsl.identity.graphs import OpGraph
 from evolve import CellSpace
-from evolve.predictor.features import Features, features
+from evolve.predictor.features import MOST_WEIGHTED, Features, Named, features, name
 
 IMAGES = (32, 32, 3)
 CONV, POOL = "conv kernel=3x3 stride=1", "avg_pool kernel=2x2 stride=1"
@@ -22,37 +22,70 @@ def of(graph: OpGraph) -> Features:
     return features({"0": graph}, {})
 
 
+def by_name(numbers: Named, key: int = 0) -> dict[int, float]:
+    """Returns numbers by their names; by the names within a graph if `key` is the name of the graph's key."""
+    return dict(zip((numbers.names ^ key).tolist(), numbers.values.tolist(), strict=True))
+
+
+def known(one: Features) -> tuple[dict[int, float], dict[int, float]]:
+    return by_name(one.numbers), by_name(one.neighbourhoods)
+
+
+def numbers_of(graph: OpGraph) -> dict[int, float]:
+    return by_name(of(graph).numbers, name("0"))
+
+
 def test_operations_and_pairs_of_them_are_counted() -> None:
-    numbers = of(GRAPH).numbers
-    assert (numbers[f"0: {CONV}"], numbers[f"0: {CONV} > {POOL}"], numbers[f"0: {POOL} > output"]) == (1, 1, 1)
-    assert (numbers["0: edges"], numbers["0: fan-in of the output"]) == (3, 1)
+    numbers = numbers_of(GRAPH)
+    pair, end = hash((name(CONV), name(POOL))), hash((name(POOL), name("output")))
+    assert (numbers[name(CONV)], numbers[pair], numbers[end]) == (1, 1, 1)
+    assert (numbers[name("edges")], numbers[name("fan-in of the output")]) == (3, 1)
 
 
 def test_paths_are_counted_by_their_weights_and_lengths() -> None:
-    numbers = of(GRAPH).numbers
-    assert numbers["0: log of paths with 0 weighted"] == numbers["0: log of paths with 1 weighted"] == math.log(2)
-    assert (numbers["0: shortest path"], numbers["0: mean path"], numbers["0: longest path"]) == (1, 1.5, 2)
+    numbers = numbers_of(GRAPH)
+    paths = [numbers.get(name(f"log of paths with {count} weighted")) for count in range(3)]
+    assert paths == [math.log(2), math.log(2), None]
+    assert [numbers[name(f"{which} path")] for which in ("shortest", "mean", "longest")] == [1, 1.5, 2]
+
+
+def test_paths_with_many_weights_are_counted_together() -> None:
+    chain = [("input0", ()), *((CONV, (place,)) for place in range(MOST_WEIGHTED + 2))]
+    few, many = (numbers_of(OpGraph(tuple(chain[: length + 1]), (length,))) for length in (3, MOST_WEIGHTED + 2))
+    assert few[name("log of paths with 3 weighted")] == math.log(2)
+    assert many[name(f"log of paths with {MOST_WEIGHTED} weighted")] == math.log(2)
+    assert many[name("longest path")] == MOST_WEIGHTED + 2
 
 
 def test_settings_are_numbers() -> None:
-    numbers = of(GRAPH).numbers
-    assert numbers["0: conv kernel"] == math.log(10) and numbers["0: avg_pool kernel"] == math.log(5)
+    numbers = numbers_of(GRAPH)
+    assert numbers[name("conv kernel")] == math.log(10) and numbers[name("avg_pool kernel")] == math.log(5)
 
 
 def test_neighbourhoods_do_not_depend_on_the_order() -> None:
     other = OpGraph((("input0", ()), (CONV, (0,)), (POOL, (1, 0))), (2,))
-    assert of(GRAPH) == of(other)
+    assert known(of(GRAPH)) == known(of(other))
     deeper = OpGraph((("input0", ()), (POOL, (0,)), (CONV, (0, 1))), (2,))
-    assert of(deeper).neighbourhoods != of(GRAPH).neighbourhoods
+    assert by_name(of(deeper).neighbourhoods) != by_name(of(GRAPH).neighbourhoods)
+
+
+def test_the_graphs_of_a_genotype_have_names_of_their_own() -> None:
+    both = features({"0": GRAPH, "1": GRAPH}, {})
+    assert len(by_name(both.numbers)) == 2 * len(numbers_of(GRAPH))
+    assert by_name(both.numbers).keys() > by_name(of(GRAPH).numbers).keys()
+
+
+def test_names_are_equal_in_every_process() -> None:
+    assert name("image") == 1155119914025011590
 
 
 def test_genes_are_features() -> None:
-    numbers = features({}, {"learning_rate": 0.1, "momentum": 0, "optimizer": "adam"}).numbers
+    numbers = by_name(features({}, {"learning_rate": 0.1, "momentum": 0, "optimizer": "adam"}).numbers)
     assert numbers == {
-        "gene learning_rate": 0.1,
-        "gene learning_rate, log": math.log(0.1),
-        "gene momentum": 0,
-        "gene optimizer is adam": 1,
+        name("gene learning_rate"): 0.1,
+        name("gene learning_rate, log"): math.log(0.1),
+        name("gene momentum"): 0,
+        name("gene optimizer is adam"): 1,
     }
 
 
@@ -63,11 +96,11 @@ def test_features_follow_from_the_text_and_tell_networks_apart(name: str) -> Non
     space = CellSpace(dsl.load(name).space, IMAGES, 10)
     rng = random.Random(3)
     genotype = space.sample(rng)
-    found: dict[tuple[str, str], Features] = {}
+    found: dict[tuple[str, str], tuple[dict[int, float], dict[int, float]]] = {}
     for _ in range(30):
         genotype = space.draft(genotype, rng).genotype
-        made = found[space.network(genotype)] = space.features(genotype)
-        assert space.features(space.read(space.text(genotype))) == made
-        assert all(math.isfinite(value) for value in made.numbers.values())
-    different = {(tuple(sorted(one.numbers.items())), tuple(sorted(one.neighbourhoods))) for one in found.values()}
+        made = found[space.network(genotype)] = known(space.features(genotype))
+        assert known(space.features(space.read(space.text(genotype)))) == made
+        assert all(map(math.isfinite, made[0].values()))
+    different = {(tuple(sorted(numbers.items())), tuple(sorted(around))) for numbers, around in found.values()}
     assert len(different) >= 0.8 * len(found)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from evolve.predictor.features import Features
+from evolve.predictor.features import Features, Named, name
+from evolve.predictor.kernel import Array, Overlaps, Table
 from evolve.predictor.process import Assumed, Process, likeliest, normal_scores, rank_correlation
 from evolve.predictor.results import LEAST, MOST_BEST, MOST_LATEST, Results, weighted
 from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, target
 
 ASSUMED = Assumed(1.0, 0.1)
+NORMAL = NormalDist()
 
 
 def drawn(count: int, seed: int = 0) -> list[Genotype]:
@@ -51,7 +55,7 @@ def test_rank_correlation_is_spearmans() -> None:
 def test_what_is_left_out_is_predicted_as_by_the_others() -> None:
     genotypes = drawn(20)
     whole = Process(known(genotypes), fitness(genotypes), ASSUMED)
-    covariance = whole._covariance + ASSUMED.noise * np.eye(20)
+    covariance = whole._compared.among(ASSUMED.length) + ASSUMED.noise * np.eye(20)
     rest = np.arange(1, 20)
     expected = covariance[0, rest] @ np.linalg.solve(covariance[np.ix_(rest, rest)], whole.scores[rest])
     assert whole.left_out[0] == pytest.approx(expected)
@@ -102,6 +106,47 @@ def test_what_is_pending_counts_as_it_is_expected() -> None:
     assert other_worse > 0.7 * other_better
 
 
+def test_pending_individuals_explain_as_if_they_were_evaluated() -> None:
+    genotypes, others, waiting = drawn(30), known(drawn(5, seed=1)), known(drawn(3, seed=2))
+    model = Process(known(genotypes), fitness(genotypes), ASSUMED)
+    compared = model._compared
+    whole, points = compared.kernel.points([*known(genotypes), *waiting]), compared.kernel.points(others)
+    whole = replace(whole, counts=whole.counts.within(compared.points.counts.named.names))
+    covariance = compared.between(whole, whole, ASSUMED.length) + ASSUMED.noise * np.eye(33)
+    near = compared.between(points, whole, ASSUMED.length)
+    deviations = np.sqrt(1 - (near * np.linalg.solve(covariance, near.T).T).sum(axis=1))
+    above = (near[:, :30] @ model._weights - model.scores.max()) / deviations
+    expected = [
+        deviation * (each * NORMAL.cdf(each) + NORMAL.pdf(each))
+        for each, deviation in zip(above.tolist(), deviations.tolist(), strict=True)
+    ]
+    assert model.improvements(others, waiting)[1] == pytest.approx(expected)
+
+
+def test_overlaps_are_those_of_all_individuals_whatever_was_asked_before() -> None:
+    found = known(drawn(12))
+    overlaps, ids = Overlaps(found.__getitem__), [9, 3, 11, 4, 0]
+    overlaps.among(range(6))
+    overlaps.among([1, 3, 5])
+    table = Table.of([found[id].neighbourhoods for id in ids])
+    assert overlaps.among(ids).tolist() == table.overlaps(table).tolist()
+    assert Process(
+        known(drawn(12)), fitness(drawn(12)), ASSUMED, overlaps=overlaps.among(range(12))
+    ).left_out == pytest.approx(Process(known(drawn(12)), fitness(drawn(12)), ASSUMED).left_out)
+
+
+def test_a_neighbourhood_that_all_have_does_not_count() -> None:
+    genotypes = drawn(12)
+    more = [
+        Features(one.numbers, Named.joined([one.neighbourhoods, Named.of({name("the same"): 7})]))
+        for one in known(genotypes)
+    ]
+    plain, padded = (Process(each, fitness(genotypes), ASSUMED) for each in (known(genotypes), more))
+    assert plain.left_out == pytest.approx(padded.left_out)
+    overlaps = Overlaps(more.__getitem__).among(range(12))
+    assert Process(more, fitness(genotypes), ASSUMED, overlaps=overlaps).left_out == pytest.approx(plain.left_out)
+
+
 def features_of(genotypes: Sequence[Genotype]) -> Callable[[int], Features]:
     return lambda id: ToySpace().features(genotypes[id])
 
@@ -120,6 +165,22 @@ def test_a_model_is_made_of_the_best_and_the_latest() -> None:
     early = fitness(genotypes)[: 500 - MOST_LATEST]
     assert {*range(500 - MOST_LATEST, 500)} <= needed and len(needed) == MOST_BEST + MOST_LATEST
     assert min(early[id] for id in needed if id < len(early)) >= sorted(early)[-MOST_BEST]
+
+
+def test_the_length_is_chosen_anew_when_a_tenth_more_results_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+
+    def counted(evaluated: Sequence[Features], values: Sequence[float], overlaps: Array) -> Assumed:
+        counts.append(len(values))
+        return ASSUMED
+
+    monkeypatch.setattr("evolve.predictor.results.likeliest", counted)
+    genotypes = drawn(90)
+    results = Results(features_of(genotypes))
+    for id, value in enumerate(fitness(genotypes)):
+        results.tell(id, value, None)
+        results.model()
+    assert counts == [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 66, 72, 79, 86]
 
 
 def test_the_correlation_is_that_of_what_was_chosen() -> None:

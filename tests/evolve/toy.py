@@ -26,7 +26,7 @@ from evolve import (
     Task,
 )
 from evolve.algorithms.breeder import Breeder
-from evolve.predictor.features import Features
+from evolve.predictor.features import Features, Named, name
 from evolve.records import failed
 
 Genotype = tuple[int, ...]
@@ -67,7 +67,7 @@ class ToySpace:
         return self.fingerprint(genotype), ""
 
     def features(self, genotype: Genotype) -> Features:
-        choices = {f"{place}={value}": 1 for place, value in enumerate(genotype)}
+        choices = Named.of({name(f"{place}={value}"): 1 for place, value in enumerate(genotype)})
         return Features(choices, choices)
 
     def members(self, count: int, rng: random.Random) -> Sequence[Genotype]:
