@@ -94,7 +94,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool, callback
             return
         store.compare(identity, prepared.settings(), changed)
         check_length(prepared, store)
-        store.renew(str(FINGERPRINT_VERSION), CellSpace(prepared.seed.space, (1, 1, 1), 1).keys)
+        store.renew(str(FINGERPRINT_VERSION), prepared.space((1, 1, 1), 1).keys)
         if prepared.storage != folder:
             location.claim(prepared.storage, store)
         facts = _facts(prepared, store, console)

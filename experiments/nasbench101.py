@@ -7,9 +7,10 @@ has no test accuracies. The budget is a number of cells. Everything else is as i
 
 The arrays of a sample are `adj` (the bits of the upper triangular matrices `[cells, 7, 7]`, packed), `ops` `[cells, 7]`
 (an index into `op_names`), `num_vertices`, `val_acc` `[cells, epochs]`, `epochs`, `train_sec_108` and `params`. They
-become a table by fingerprints, which are equal for isomorphic cells up to the order of a concatenation; the table has
-each order. Its column `choices` has the choices of each cell, by which random cells are drawn evenly. `--save` writes
-this table, which `nasbench101.gin` reads, and which is read again in place of a sample.
+become a table by fingerprints, which are equal for isomorphic cells up to the order of a concatenation. A row has the
+fingerprint of each order, so cells that differ in this order alone are one network for a search. Its column `choices`
+has the choices of each cell, by which random cells are drawn evenly. `--save` writes this table, which
+`nasbench101.gin` reads, and which is read again in place of a sample.
 """
 
 from __future__ import annotations
@@ -84,34 +85,35 @@ def by_fingerprints(sample: str, path: Path) -> Path:
 def table(arrays: Arrays) -> dict[str, Any]:
     """Returns the columns of the table of a sample: fingerprints, choices, accuracies in percent, seconds and params.
 
-    A network that several cells compute has the means of their rows.
+    Cells with the same fingerprints are one row, which has the means of their numbers.
     """
     seed, rng = dsl.load(SPACE), random.Random(0)  # every choice is given, so nothing is drawn
-    found = [(dsl.fingerprint(dsl.decide(seed.space, choices, rng)), row, choices) for row, choices in cells(arrays)]
-    prints, kept, chosen = zip(*found, strict=True)
-    networks, firsts, places = np.unique(np.array(prints), return_index=True, return_inverse=True)
-    rows, sizes = np.array(kept), np.bincount(places)
+    found = [{dsl.fingerprint(dsl.decide(seed.space, one, rng)): one for one in cell} for cell in cells(arrays)]
+    keys = np.array([" ".join(sorted(prints)).encode() for prints in found])
+    networks, firsts, places = np.unique(keys, return_index=True, return_inverse=True)
+    chosen, sizes = [next(iter(found[first].values())) for first in firsts], np.bincount(places)
 
     def means(column: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(np.bincount(places, column[rows]) / sizes)
+        return np.asarray(np.bincount(places, column) / sizes)
 
     accuracies = zip(arrays["epochs"].tolist(), arrays["val_acc"].T, strict=True)
     columns = {f"val_acc_{epochs}": means(100.0 * column) for epochs, column in accuracies}
     seconds = means(arrays["train_sec_108"] / 108)
-    named = {"fingerprint": networks, "choices": np.array(chosen, np.uint8)[firsts], **columns}
+    named = {"fingerprint": networks, "choices": np.array(chosen, np.uint8), **columns}
     return {**named, "seconds_per_epoch": seconds, "params": means(arrays["params"])}
 
 
-def cells(arrays: Arrays) -> Iterator[tuple[int, list[int]]]:
-    """Yields the number of each cell of a sample, with the choices of `nasbench101.cell` that give it.
+def cells(arrays: Arrays) -> Iterator[list[list[int]]]:
+    """Yields, for each cell of a sample, the choices of `nasbench101.cell` that give it.
 
-    A cell comes once for each order in which its output can concatenate the states, because a fingerprint depends on
+    A cell has choices for each order in which its output can concatenate the states, because a fingerprint depends on
     this order. A cell with fewer vertices has dead nodes. The choices have the order of `dsl.decisions`.
     """
     edges = np.unpackbits(arrays["adj"], axis=1)[:, : VERTICES**2].reshape(-1, VERTICES, VERTICES)
     tails = [OPERATIONS[name.decode()] for name in arrays["op_names"].tolist()]
     listed = zip(edges.tolist(), arrays["ops"].tolist(), arrays["num_vertices"].tolist(), strict=True)
-    for row, (matrix, operations, count) in enumerate(listed):
+    for matrix, operations, count in listed:
+        found = []
         for order in orders(matrix, count - 1):
             reads = [[matrix[before][vertex] for before in order] for vertex in (*order[1:], count - 1)]
             choices = [*reads[-1][1:], *[0] * (VERTICES - 1 - len(order)), reads[-1][0]]
@@ -119,7 +121,8 @@ def cells(arrays: Arrays) -> Iterator[tuple[int, list[int]]]:
                 is_live = place < count - 2
                 choices.append(tails[operations[order[place + 1]]] if is_live else 0)
                 choices += reads[place][: place + 1] if is_live else [0] * (place + 1)
-            yield row, choices
+            found.append(choices)
+        yield found
 
 
 def orders(matrix: Sequence[Sequence[int]], output: int) -> Iterator[tuple[int, ...]]:

@@ -251,8 +251,8 @@ def _space(
         space = CellSpace(seed.space, shape, classes, unfit=unfit)
     else:
         table = loaded(settings, seed.space)
-        space = ListedSpace(seed.space, shape, classes, unfit=unfit, listed=table.rows, choices=table.choices)
-    return seed, space, functools.cache(dsl.fingerprint)
+        space = ListedSpace(seed.space, shape, classes, unfit=unfit, listed=table.names, choices=table.choices)
+    return seed, space, functools.cache(space.fingerprint)
 
 
 def permuted(table: Table) -> Table:

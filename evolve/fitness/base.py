@@ -206,8 +206,11 @@ class Fitness(ABC):
         return None
 
     @property
-    def listed(self) -> Collection[str] | None:
-        """The fingerprints of the networks that may be proposed; None: every network of the search space."""
+    def listed(self) -> Mapping[str, str] | None:
+        """The fingerprints of the networks that may be proposed; None: every network of the search space.
+
+        Each has the fingerprint that stands for its network. Several may have the same, and are one network then.
+        """
         return None
 
     @property

@@ -4,8 +4,9 @@ The key of a row is made from the nodes and terms of a cell, such as `|op~0|+|op
 of each node, under their names in the table, each with the number of the state that the operation reads. The inputs of
 the cell have the first numbers. NAS-Bench-201 (Dong & Yang 2020) writes cells in this form.
 
-Without the setting `table.operations` a key is a fingerprint or a genotype, so that any search space may have a table.
-A network that has several rows has the means of their numbers.
+Without the setting `table.operations` a key is a genotype, a fingerprint, or several fingerprints with spaces between
+them, so that any search space may have a table. Fingerprints in one row are one network for the search. A network that
+has several rows has the means of their numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import dsl
@@ -34,7 +35,7 @@ from evolve.records import Evaluation, Task
 from evolve.settings import TableSettings
 
 _OPERATION = re.compile(r"[^|+~]+(?=~)")
-_FINGERPRINT = re.compile("[0-9a-f]{32}")
+_FINGERPRINTS = re.compile("[0-9a-f]{32}( [0-9a-f]{32})*")
 
 
 class TableFitness(Fitness):
@@ -78,9 +79,9 @@ class TableFitness(Fitness):
         return loaded(self.own, parsed(self.space))
 
     @property
-    def listed(self) -> Collection[str] | None:
-        """The fingerprints in the table; None if its keys are cells."""
-        return self.table.rows if self.own.operations is None else None
+    def listed(self) -> Mapping[str, str] | None:
+        """The fingerprints in the table, each with the one that stands for its row; None if its keys are cells."""
+        return self.table.names if self.own.operations is None else None
 
     @property
     def choices(self) -> Sequence[Sequence[int]]:
@@ -147,17 +148,36 @@ def loaded(settings: TableSettings, space: dsl.Space) -> Table:
     table = table_files.load(settings)
     if settings.operations is not None:
         return table
-    equal: dict[str, list[Row]] = {}
+    found: dict[str, _Network] = {}
     for number, (key, row) in enumerate(table.rows.items(), 1):
-        equal.setdefault(_fingerprint(key, number, table, space), []).append(row)
-    return replace(table, rows={fingerprint: Row.mean(rows) for fingerprint, rows in equal.items()})
+        own = _fingerprints(key, number, table, space)
+        equal = {one.name: one for fingerprint in own if (one := found.get(fingerprint))}.values()
+        joined = _Network(
+            (*(fingerprint for one in equal for fingerprint in one.fingerprints), *own),
+            (*(other for one in equal for other in one.rows), row),
+        )
+        found.update(dict.fromkeys(joined.fingerprints, joined))
+    rows = {one.name: Row.mean(one.rows) for one in found.values()}
+    return replace(table, rows=rows, names={fingerprint: one.name for fingerprint, one in found.items()})
 
 
-def _fingerprint(key: str, number: int, table: Table, space: dsl.Space) -> str:
-    if _FINGERPRINT.fullmatch(key):
-        return key
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """A network of a table: its fingerprints, which may repeat, and its rows."""
+
+    fingerprints: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def name(self) -> str:
+        return self.fingerprints[0]
+
+
+def _fingerprints(key: str, number: int, table: Table, space: dsl.Space) -> Sequence[str]:
+    if _FINGERPRINTS.fullmatch(key):
+        return key.split(" ")
     try:
-        return dsl.fingerprint(space.genotype(key))
+        return [dsl.fingerprint(space.genotype(key))]
     except dsl.CellError as error:
         raise UsageError(
             f"the key {key.splitlines()[0]!r} in row {number} of {table.source} is neither a fingerprint nor a "
@@ -172,9 +192,10 @@ def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str
       CompileError: the table has no such cell.
     """
     wanted = genotype_key(genotype, operations)
-    if wanted not in table.rows:
+    row = table.rows.get(table.names.get(wanted, wanted))
+    if row is None:
         raise CompileError(f"the table {table.source} has no {'cell' if operations else 'network'} {wanted}")
-    return table.rows[wanted]
+    return row
 
 
 def genotype_key(genotype: dsl.Genotype, operations: Mapping[str, str] | None) -> str:

@@ -16,7 +16,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -69,6 +69,7 @@ class Table:
     rows: Mapping[str, Row]
     digest: str  # a digest of the keys and of all columns that are used
     choices: Choices = ()  # the indices of the choices of each network; empty without `table.choices`
+    names: Mapping[str, str] = field(default_factory=dict)  # for each fingerprint of a row, the one that `rows` has
 
     def describe(self) -> str:
         """Returns the path and the number of cells, for the header."""

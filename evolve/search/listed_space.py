@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dsl
 from dsl import CellError
@@ -36,13 +36,14 @@ class ListedSpace(CellSpace):
         unfit: Check | None = None,
         starts: Sequence[str] = (),
         *,
-        listed: Collection[str],
+        listed: Mapping[str, str],
         choices: Sequence[Sequence[int]] = (),
     ) -> None:
         """Creates the source of genotypes.
 
         Args:
-          listed: the fingerprints of the networks.
+          listed: the fingerprints of the networks, each with the one that stands for its network. Several fingerprints
+            may be one network.
           choices: the choices of each network, as `dsl.decide` takes them, by which random ones are drawn; without
             them, random genotypes are drawn until one is listed. The other arguments are those of `CellSpace`.
 
@@ -59,6 +60,10 @@ class ListedSpace(CellSpace):
             )
         self._listed, self._builds = listed, self._unfit
         self._unfit = self._unlisted
+        first: dict[str, dsl.Genotype] = {}
+        for one in filter(self._has, self._starts):
+            first.setdefault(self.fingerprint(one), one)
+        self._starts = [*first.values()]
         self._choices = choices
         self._member = functools.lru_cache(MEMBERS)(self._decided)
         sizes = [len(decision.values) for decision in dsl.decisions(space.seed)] if choices else []
@@ -72,7 +77,12 @@ class ListedSpace(CellSpace):
         return self._builds(genotype) if self._has(genotype) else _UNLISTED
 
     def _has(self, genotype: dsl.Genotype) -> bool:
-        return self.fingerprint(genotype) in self._listed
+        return dsl.fingerprint(genotype) in self._listed
+
+    def fingerprint(self, genotype: dsl.Genotype) -> str:
+        """Returns the fingerprint that stands for the network of a genotype; its own if the list lacks the network."""
+        own = dsl.fingerprint(genotype)
+        return self._listed.get(own, own)
 
     def sample(self, rng: random.Random, *, born: int | None = None) -> dsl.Genotype:
         """Returns a random genotype whose network is listed.

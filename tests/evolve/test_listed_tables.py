@@ -9,7 +9,7 @@ import json
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -89,6 +89,15 @@ def test_a_network_with_several_rows_has_their_means(seed: dsl.Genotype, tmp_pat
     assert looked_up(other, table, None).fitness == 0.9 and len(table.rows) == 2
 
 
+def test_fingerprints_of_one_row_are_one_network(seed: dsl.Genotype, tmp_path: Path) -> None:
+    """Rows that share a fingerprint are of the same network, also if a third row is what they share."""
+    a, b, c, d, e = ("0123456789abcdef"[place] * 32 for place in range(5))
+    rows = [{"key": key, "high": high} for key, high in ((f"{b} {a}", 0.1), (c, 0.3), (d, 0.9), (f"{e} {c} {a}", 0.5))]
+    table = loaded(settings(written(tmp_path / "made.csv", rows)), seed.space)
+    assert {name: round(row.fitness, 9) for name, row in table.rows.items()} == {c: 0.3, d: 0.9}
+    assert table.names == {a: c, b: c, c: c, d: d, e: c}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -138,7 +147,7 @@ def test_choices_are_refused_where_a_search_is_not_limited_to_a_table() -> None:
 
 
 def test_only_listed_networks_are_proposed(seed: dsl.Genotype, genotypes: list[dsl.Genotype]) -> None:
-    listed = {dsl.fingerprint(one) for one in genotypes}
+    listed = named(map(dsl.fingerprint, genotypes))
     space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=listed)
     sampled = space.sample(random.Random(1))
     assert dsl.fingerprint(sampled) in listed
@@ -152,6 +161,11 @@ def test_only_listed_networks_are_proposed(seed: dsl.Genotype, genotypes: list[d
     assert {"edge", "edge, edge"} <= rules, "some children are reached by two mutations only"
 
 
+def named(networks: Iterable[str]) -> dict[str, str]:
+    """Returns a list of networks, each of which has one fingerprint."""
+    return {network: network for network in networks}
+
+
 @functools.cache
 def made(count: int) -> tuple[dsl.Genotype, list[tuple[int, ...]], list[str]]:
     """Returns the seed of the small space, and the choices and fingerprints of some of its networks."""
@@ -162,7 +176,7 @@ def made(count: int) -> tuple[dsl.Genotype, list[tuple[int, ...]], list[str]]:
 
 def test_random_networks_are_drawn_evenly_from_the_list() -> None:
     seed, choices, networks = made(20)
-    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=networks, choices=choices)
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=named(networks), choices=choices)
     rng = random.Random(0)
     sampled = Counter(dsl.fingerprint(space.sample(rng)) for _ in range(1000))
     assert {*sampled} == {*networks} and max(sampled.values()) < 2 * min(sampled.values())
@@ -171,7 +185,7 @@ def test_random_networks_are_drawn_evenly_from_the_list() -> None:
 
 def test_without_choices_no_random_networks_are_candidates() -> None:
     seed, _, networks = made(20)
-    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=networks)
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=named(networks))
     assert space.members(9, random.Random(0)) == []
     assert dsl.fingerprint(space.sample(random.Random(0))) in networks
 
@@ -179,15 +193,21 @@ def test_without_choices_no_random_networks_are_candidates() -> None:
 def test_choices_of_another_space_are_refused(seed: dsl.Genotype) -> None:
     _, choices, networks = made(3)
     with pytest.raises(UsageError, match=r"table\.choices has choices of another search space: .* has 26 choices"):
-        ListedSpace(seed.space, *SHAPE, listed=networks, choices=choices)
+        ListedSpace(seed.space, *SHAPE, listed=named(networks), choices=choices)
 
 
-def listed_search(fitness: Callable[[str], float], count: int) -> list[Proposal[dsl.Genotype]]:
-    """Returns the proposals of a search with candidates among 40 listed networks, by the fitness of fingerprints."""
+def listed_search(
+    fitness: Callable[[str], float],
+    count: int,
+    listed: Mapping[str, str] | None = None,
+    candidates: int | None = 10,
+) -> list[Proposal[dsl.Genotype]]:
+    """Returns the proposals of a search among 40 listed networks, by the fitness of fingerprints."""
     seed, choices, networks = made(40)
-    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=networks, choices=choices)
+    listed = listed or named(networks)
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=listed, choices=choices)
     breeder = Breeder(
-        lambda it: RegularizedEvolution(it, 0, population_size=10, sample_size=9), space, 0, candidates=10
+        lambda it: RegularizedEvolution(it, 0, population_size=10, sample_size=9), space, 0, candidates=candidates
     )
     proposals = []
     for id in range(1, count + 1):
@@ -207,6 +227,26 @@ def test_every_listed_network_is_found_and_none_is_proposed_twice() -> None:
     assert len({dsl.fingerprint(one.genotype) for one in proposals}) == 40
     picked = [one for one in proposals if one.predicted is not None]
     assert {one.parent is None for one in picked} == {True, False}, "children and random networks are chosen"
+
+
+@pytest.mark.parametrize("candidates", [None, 10])
+def test_networks_with_the_same_name_in_a_list_are_proposed_once(candidates: int | None) -> None:
+    _, _, networks = made(40)
+    listed = {network: networks[place // 2] for place, network in enumerate(networks)}
+    proposals = listed_search(digit, 18, listed, candidates)
+    found = [dsl.fingerprint(one.genotype) for one in proposals]
+    assert len({listed[network] for network in found}) == 18
+    assert any(listed[network] != network for network in found)
+
+
+def test_a_listed_network_is_a_start_once_and_others_are_none() -> None:
+    seed, choices, networks = made(4)
+    listed = {networks[0]: networks[1], networks[1]: networks[1], networks[2]: networks[2]}
+    texts = [dsl.decide(seed.space, choices[place], random.Random(0)).text() for place in (3, 0, 2, 1)]
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, starts=texts, listed=listed)
+    first, second, third = (space.sample(random.Random(0), born=born) for born in (1, 2, 3))
+    assert [first.text(), second.text()] == texts[1:3]
+    assert space.fingerprint(third) in listed.values() and space.keys(texts[3]) == space.keys(texts[1])
 
 
 def test_in_a_list_proposals_depend_only_on_results_that_are_paid_for() -> None:
@@ -229,7 +269,7 @@ def test_in_a_list_random_labels_give_no_gain() -> None:
 
 def test_a_table_of_another_space_is_refused(seed: dsl.Genotype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dsl.rules.sample.MAX_REDRAWS", 5)
-    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed={"0" * 32})
+    space = ListedSpace(seed.space, *SHAPE, unfit=lambda _: None, listed=named(["0" * 32]))
     with pytest.raises(UsageError, match="no random genotype of the search space is in the table"):
         space.sample(random.Random(1))
     assert space.mutate(seed, random.Random(1)).rule == "none"
@@ -239,7 +279,7 @@ def test_a_gene_that_no_fingerprint_has_is_refused() -> None:
     space = dsl.load("mobilenet_space.cell").space
     text = space.text() + "gene learning_rate = 0.1 in 0.001..1\nmutation rate { learning_rate = learning_rate * 2 }\n"
     with pytest.raises(UsageError, match="do not depend on the gene learning_rate"):
-        ListedSpace(dsl.loads(text).space, *SHAPE, listed=())
+        ListedSpace(dsl.loads(text).space, *SHAPE, listed={})
 
 
 # --- NAS-Bench-101 ---------------------------------------------------------------------------------------------
@@ -279,13 +319,15 @@ def test_a_sample_becomes_a_table_by_fingerprints(tmp_path: Path) -> None:
     chain = dsl.fingerprint(seed.space.genotype(CHAIN + seed.text().partition("}\n")[2]))
     choices = found.pop("choices").tolist()
     networks, *columns = found.values()
-    assert [dsl.fingerprint(dsl.decide(seed.space, one, random.Random(0))) for one in choices] == networks.tolist()
-    rows = {network: values for network, *values in zip(networks.tolist(), *columns, strict=True)}
+    keys = [tuple(key.decode().split(" ")) for key in networks.tolist()]
+    for one, key in zip(choices, keys, strict=True):
+        assert dsl.fingerprint(dsl.decide(seed.space, one, random.Random(0))) in key
+    rows = {key: values for key, *values in zip(keys, *columns, strict=True)}
     assert [*found] == ["fingerprint", "val_acc_4", "val_acc_108", "seconds_per_epoch", "params"]
-    assert rows.pop(chain) == [50, 90, 1, 1]
-    assert len(rows) == 2, "the output concatenates two states in two orders"
-    for values in rows.values():
-        assert values == pytest.approx([50, 75, 3, 2])
+    assert rows.pop((chain,)) == [50, 90, 1, 1]
+    [(orders, values)] = rows.items()
+    assert len({*orders}) == 2, "the output concatenates two states in two orders"
+    assert values == pytest.approx([50, 75, 3, 2])
 
 
 TOY = """op c[kernel] = conv[kernel] | relu
@@ -339,6 +381,36 @@ def test_a_search_stays_in_the_table(toy: tuple[Path, Path], tmp_path: Path) -> 
     statuses, rules, networks, seconds = zip(*found.fetchall(), strict=True)
     assert {*statuses} == {"done"} and len({*networks}) == 15 and {*seconds} == {108.0}
     assert "op, op" in rules
+
+
+def rows_of(folder: Path) -> list[tuple[object, ...]]:
+    """Returns the individuals in the store of a search."""
+    columns = "id, parent, rule, genotype, fingerprint, fitness, predicted, memo"
+    return sqlite3.connect(folder / FILE).execute(f"select {columns} from individuals order by id").fetchall()
+
+
+@pytest.mark.parametrize("binding", ["search.candidates=5", "search.reuse=True"])
+def test_a_search_by_rows_with_several_fingerprints_resumes_with_the_same_proposals(
+    binding: str, toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path, gin = toy
+    with np.load(path) as file:
+        columns = {name: file[name][::2] for name in file.files}
+        pairs = zip(file["fingerprint"][::2].tolist(), file["fingerprint"][1::2].tolist(), strict=True)
+        columns["fingerprint"] = np.array([" ".join(pair) for pair in pairs])
+    np.savez(tmp_path / "pairs.npz", **columns)
+    bindings = [f"--gin_param=table.path={str(tmp_path / 'pairs.npz')!r}", f"--gin_param={binding}"]
+    if "reuse" in binding:
+        bindings.append("--gin_param=search.repeat_networks=True")
+    for folder, count in (("whole", 9), ("parts", 6), ("parts", 9)):
+        last = [f"--gin_param=search.individuals={count}", f"--workdir={tmp_path / folder}", "--resume=changed"]
+        assert main.run([f"--gin_file={gin}", *bindings, *last]) == 0
+    found = rows_of(tmp_path / "whole")
+    assert found == rows_of(tmp_path / "parts")
+    assert {row[4] for row in found} <= {*(key.split(" ")[0] for key in columns["fingerprint"].tolist())}
+    own = [dsl.fingerprint(dsl.load(str(gin.with_suffix(".cell"))).space.genotype(str(row[3]))) for row in found]
+    assert any(network != row[4] for network, row in zip(own, found, strict=True))
+    assert (len({row[4] for row in found}) < 9) == ("reuse" in binding)
 
 
 def test_the_comparison_takes_a_table_by_fingerprints(
