@@ -13,7 +13,7 @@ from dsl.identity.fingerprint import FingerprintCache, built, calls_at
 from dsl.identity.frames import FREE, Calls, frame_of
 from dsl.identity.labels import Label
 from dsl.identity.stacking import Stacking, stacking_of
-from dsl.space.cache import Cache
+from dsl.space.cache import Alike, Cache
 from dsl.space.genotype import Genotype, Space
 from dsl.tree import syntax as s
 
@@ -48,6 +48,7 @@ class GraphCache:
     def __init__(self, space: Space) -> None:
         self.stackings: Cache[Stacking] = Cache(256)
         self.graphs: Cache[tuple[OpGraph, tuple[str, ...]]] = Cache()
+        self.cells: Alike[s.Cell] = Alike()  # many children of one parent have equal cells
         self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space))
 
 
@@ -78,6 +79,7 @@ def graphs(genotype: Genotype) -> Mapping[str, OpGraph]:
 
 def _graph(calls: Calls, cell: s.Cell, genotype: Genotype, own: GraphCache) -> tuple[OpGraph, tuple[str, ...]]:
     """Returns the graph of a cell, and the names of the cells inside of it."""
+    cell = own.cells.first(cell)
     known = own.graphs.get(cell, calls, *genotype.read)
     if known is None:
         within: dict[str, None] = {}

@@ -76,16 +76,22 @@ def features(graphs: Mapping[str, OpGraph], genes: Mapping[str, float | str]) ->
       graphs: the graphs of its operations, as `dsl.identity.graphs` makes them.
       genes: its genes by name.
     """
+    parts = [*itertools.starmap(_of_graph, graphs.items()), _of_genes(tuple(genes.items()))]
+    return Features(Named.joined([one.numbers for one in parts]), Named.joined([one.neighbourhoods for one in parts]))
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_genes(genes: tuple[tuple[str, float | str], ...]) -> Features:
+    """Returns the features of genes."""
     numbers: dict[int, float] = {}
-    for gene, value in genes.items():
+    for gene, value in genes:
         if isinstance(value, str):
             numbers[name(f"gene {gene} is {value}")] = 1
             continue
         numbers[name(f"gene {gene}")] = value
         if value > 0:
             numbers[name(f"gene {gene}, log")] = math.log(value)
-    parts = [*itertools.starmap(_of_graph, graphs.items()), Features(Named.of(numbers), Named.of({}))]
-    return Features(Named.joined([one.numbers for one in parts]), Named.joined([one.neighbourhoods for one in parts]))
+    return Features(Named.of(numbers), Named.of({}))
 
 
 @functools.lru_cache(maxsize=8192)

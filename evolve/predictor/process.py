@@ -193,7 +193,7 @@ class Process:
         neighbourhood that no evaluated individual has makes none similar to a pending one.
         """
         waiting = self._compared.kernel.points(pending)
-        known = self._compared.points.counts.named.names
+        known = np.unique(self._compared.points.counts.named.names)
         waiting = replace(waiting, counts=waiting.counts.within(known))
         beside = self._between(waiting, self._compared.points)
         predicted = beside @ self._inverse

@@ -111,7 +111,7 @@ def test_pending_individuals_explain_as_if_they_were_evaluated() -> None:
     model = Process(known(genotypes), fitness(genotypes), ASSUMED)
     compared = model._compared
     whole, points = compared.kernel.points([*known(genotypes), *waiting]), compared.kernel.points(others)
-    whole = replace(whole, counts=whole.counts.within(compared.points.counts.named.names))
+    whole = replace(whole, counts=whole.counts.within(np.unique(compared.points.counts.named.names)))
     covariance = compared.between(whole, whole, ASSUMED.length) + ASSUMED.noise * np.eye(33)
     near = compared.between(points, whole, ASSUMED.length)
     deviations = np.sqrt(1 - (near * np.linalg.solve(covariance, near.T).T).sum(axis=1))
