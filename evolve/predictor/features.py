@@ -52,7 +52,8 @@ class Named(NamedTuple):
     @classmethod
     def joined(cls, parts: Sequence[Named]) -> Named:
         """Returns the numbers of all parts."""
-        return cls(np.concatenate([one.names for one in parts]), np.concatenate([one.values for one in parts]))
+        names, values = zip(*parts, strict=True)
+        return cls(np.concatenate(names), np.concatenate(values))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

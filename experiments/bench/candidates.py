@@ -71,8 +71,8 @@ def measured(seed: dsl.Genotype, count: int) -> Iterator[float]:
 
 def main(count: int) -> None:
     """Measures and prints the tables."""
-    loaded.freeze()
     for name, seed in spaces().items():
+        loaded.freeze()  # otherwise this space pays for the garbage of the one before it
         print(f"{name:<22}{'mean':>10}{'largest':>10}")
         times = list[float]()
         for spent in measured(seed, count):
