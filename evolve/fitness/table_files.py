@@ -227,6 +227,10 @@ def _choices(path: str, name: str, values: NDArray[Any], cells: int) -> Choices:
             f"{path}: the column {name!r} is {_kind(values)}; as table.choices it must have {cells} rows of whole "
             "numbers, one row for each key"
         )
+    if values.size and values.min() < 0:
+        raise UsageError(
+            f"{path}: the column {name!r} has {values.min()}; as table.choices it must have indices, which begin at 0"
+        )
     return tuple(map(tuple, values.tolist()))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import ctypes
 import io
 import json
 import os
@@ -22,6 +21,7 @@ from evolve.records import failed
 from evolve.store.database import FILE
 from evolve.store.rows import EXPORTED
 from evolve.store.rungs import promoted
+from tests.evolve.permissions import obey_permissions
 from tests.evolve.test_main import environment, evolve
 
 
@@ -170,17 +170,6 @@ def test_export_does_not_import_tensorflow(work: Path) -> None:
     code = "import sys; from evolve import main; main.run(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
     arguments = [sys.executable, "-c", code, "export", f"--workdir={work}", "--csv"]
     assert subprocess.run(arguments, env=environment(), capture_output=True, check=True).stdout.startswith(b"id,")
-
-
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # of linux/prctl.h and linux/capability.h
-
-
-def obey_permissions() -> None:
-    """Takes from the root user the right to read and write files against their permissions."""
-    if os.geteuid() == 0:
-        system = ctypes.CDLL(None)
-        for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
-            assert system.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
 
 
 def unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:

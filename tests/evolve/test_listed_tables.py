@@ -127,6 +127,7 @@ def test_files_that_are_not_tables_are_refused(
         (None, "table.choices names the column 'choices', which"),
         ([0], "is an array of int64 and shape [1]; as table.choices it must have 1 rows of whole numbers"),
         ([[0.5]], "is an array of float64 and shape [1, 1]"),
+        ([[3, -1]], "has -1; as table.choices it must have indices, which begin at 0"),
     ],
 )
 def test_choices_that_are_no_rows_of_numbers_are_refused(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from evolve.store.database import FILE
 from evolve.store.migrations import OLDEST, SCHEMA
 from evolve.tab.parameters import QUESTIONS
+from tests.evolve.permissions import obeyed
 from tests.evolve.tab.made_up import MadeUp
 from tests.evolve.tab.served import ADDRESS, Served
 
@@ -58,8 +58,6 @@ def folder_in_its_place(path: Path) -> None:
 
 
 def unreadable(path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root reads every file")
     path.chmod(0)
 
 
@@ -77,6 +75,13 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "no permission": (unreadable, "cannot be used: "),
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def permissions() -> Iterator[None]:
+    """The root user obeys the permissions of files."""
+    with obeyed():
+        yield
 
 
 @pytest.fixture(scope="module")
