@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 import compiler
 import dsl
@@ -240,6 +241,14 @@ class TestEveryPrimitive:
             usual, trained = (with_gradients(operation, inputs, trains) for trains in (False, True))
             for expected, found in zip(usual, trained, strict=True):
                 np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+    def test_it_defines_a_gradient_only_where_its_layers_declare_it(self, name: str, text: str) -> None:
+        """TensorFlow keeps such a gradient, with the graph around it, until the process ends."""
+        before = len(ops.gradient_registry.list())
+        with tf.Graph().as_default():
+            for operation, inputs in (part for shape in SIZES for part in parts_of(name, text, shape)):
+                with_gradients(operation, inputs, trains=True)
+        assert LAYERS[name].has_gradient or len(ops.gradient_registry.list()) == before
 
     def test_its_value_is_that_of_its_role(self, name: str, text: str) -> None:
         for operation, inputs in parts_of(name, text):
