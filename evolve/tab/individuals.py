@@ -24,7 +24,7 @@ _EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
 _SELECT = (
     f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "
     "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
-    "mate, nullif(scores, '[]'), rung, predicted, fingerprint, genes, memo from individuals"
+    "mate, nullif(scores, '[]'), rung, predicted, data_seconds, fingerprint, genes, memo from individuals"
 )
 _CHUNK = 500  # the number of ids in one query
 
@@ -52,6 +52,7 @@ class Row(NamedTuple):
     original: int  # the id of the first individual with the same network and genes
     rung: int  # the highest rung with a result, from 0 on
     predicted: Number  # the fitness that a model predicted when it chose the individual
+    data_share: Number  # the share of the time of training and validation in which steps waited for images
     species: int | None = None  # the id of the individual that began its species
 
 
@@ -60,9 +61,9 @@ class Costs:
 
     def __init__(self) -> None:
         self.finished = self.failed = 0
-        self.flops = self.simulated = self.steps = self.stepped = 0.0
+        self.flops = self.simulated = self.steps = self.stepped = self.waited = self.measured = 0.0
 
-    def add(self, row: Row, step_seconds: Number) -> None:
+    def add(self, row: Row, step_seconds: Number, data_seconds: Number) -> None:
         """Adds the costs of an individual that has a result."""
         self.finished += 1
         self.failed += row.status == FAILED
@@ -70,11 +71,19 @@ class Costs:
         if step_seconds:
             self.steps += step_seconds
             self.stepped += row.seconds or 0
+        if data_seconds:
+            self.waited += data_seconds
+            self.measured += step_seconds or 0
 
     @property
     def step_share(self) -> float | None:
         """The share of the workers' time in which epochs were trained and validated; None without trainings."""
         return self.steps / self.stepped if self.stepped else None
+
+    @property
+    def data_share(self) -> float | None:
+        """The share of the time of these epochs in which steps waited for images; None if it was not measured."""
+        return self.waited / self.measured if self.measured else None
 
 
 class Individuals:
@@ -195,7 +204,7 @@ class Individuals:
     def _finish(self, row: Row, values: tuple[object, ...], old: Row | None = None) -> None:
         """Counts the result of an individual that was pending before. Held results are counted too."""
         if row.status != PENDING and (old is None or old.status == PENDING):
-            self.costs.add(row, number(values[17]))
+            self.costs.add(row, number(values[17]), number(values[22]))
             self._worst = (number(values[4]) or WORST) if row.status == FAILED else self._worst
             self.metrics[self.place[row.id]] = named = _named(values[16])
             self.metric_names.update(dict.fromkeys(named))
@@ -228,6 +237,7 @@ class Individuals:
             original=original,
             rung=whole(values[20]),
             predicted=significant(values[21]),
+            data_share=_waited(values[22], values[17]),
         )
 
     # The algorithm.
@@ -330,6 +340,12 @@ def _pairs(text: object) -> list[tuple[str, str]]:
 def _scores(text: object) -> Point:
     """Returns the scores in a row from their JSON."""
     return tuple(map(float, json.loads(str(text)))) if text else ()
+
+
+def _waited(data_seconds: object, step_seconds: object) -> Number:
+    """Returns the share of its steps' time in which a training waited for images; None if it was not measured."""
+    waited, steps = number(data_seconds), number(step_seconds)
+    return significant(waited / steps) if waited and steps else None
 
 
 def _named(text: object) -> dict[str, Number]:

@@ -61,6 +61,7 @@ def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
         "budget": about.budget,
         "workers": {"busy": busy, "of": about.workers},
         "step_share": of.costs.step_share,
+        "data_share": of.costs.data_share,
         "chosen": about.chosen,
         "retrained": about.retrained(about.chosen),
         "test": about.test(best_of(about, of)),

@@ -34,6 +34,7 @@ const MEASURES = [
   { key: "mult_adds", title: "Mult-adds", kind: "count", isLog: true, better: -1 },
   { key: "depth", title: "Depth", kind: "number", isLog: false, better: -1 },
   { key: "seconds", title: "Seconds", kind: "seconds", isLog: true, better: -1 },
+  { key: "data_share", title: "Waited for images", kind: "fine share", isLog: false, better: 0 },
   { key: "epochs", title: "Epochs", kind: "number", isLog: false, better: -1 },
   { key: "flops", title: "Training FLOPs", kind: "count", isLog: true, better: -1 },
   { key: "inherited", title: "Inherited weights", kind: "share", isLog: false, better: 0 },

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** @typedef {"fitness" | "count" | "seconds" | "share" | "number" | "id"} Kind */
+/** @typedef {"fitness" | "count" | "seconds" | "share" | "fine share" | "number" | "id"} Kind */
 
 const NONE = "–";
 const SUFFIXES = /** @type {const} */ ([
@@ -35,6 +35,8 @@ export function shown(value, kind) {
       return duration(value);
     case "share":
       return `${(100 * value).toFixed(0)} %`;
+    case "fine share":
+      return `${(100 * value).toFixed(1)} %`;
     case "id":
       return String(value);
     case "number":
@@ -172,8 +174,8 @@ function tickLabel(value, gap, kind) {
   if (kind === "seconds") {
     return duration(value);
   }
-  if (kind === "share") {
-    return `${Math.round(100 * value)} %`;
+  if (kind === "share" || kind === "fine share") {
+    return `${(100 * value).toFixed(gap && gap < 0.01 ? Math.min(6, Math.ceil(-Math.log10(100 * gap) - 1e-9)) : 0)} %`;
   }
   if (kind === "fitness") {
     return value.toFixed(

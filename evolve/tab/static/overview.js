@@ -361,6 +361,10 @@ function showFacts(node, state) {
   }
   const share = search.step_share === null ? "of the driver" : `${shown(search.step_share, "share")} of it in steps`;
   items.push(["Time so far", duration(search.seconds), share]);
+  if (search.data_share !== null) {
+    const waited = shown(search.data_share, "fine share");
+    items.push(["Waited for images", waited, "of the time of training and validation"]);
+  }
   if (search.flops) {
     items.push(["Training FLOPs", compact(search.flops), "of all individuals together"]);
   }

@@ -45,6 +45,7 @@
  * @property {{ seconds: number | null, flops: number | null, target: number | null, simulated?: number | null }} budget
  * @property {{ busy: number, of: number | null }} workers
  * @property {number | null} step_share share of the workers' time that was spent in steps
+ * @property {number | null} data_share share of the time of steps in which they waited for images
  * @property {number | null} chosen the individual that retrainings have chosen as the best
  * @property {number | null} retrained the mean fitness of its retrainings
  * @property {{ id: number, accuracy: number } | null} test
@@ -79,6 +80,7 @@
  * @property {number[]} rejected number of children that were rejected before it
  * @property {number[]} rung the highest rung with a result, from 0 on
  * @property {Values} predicted the fitness that a model predicted when it chose the individual
+ * @property {Values} data_share share of the time of its steps in which they waited for images
  */
 
 /**

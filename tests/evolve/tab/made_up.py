@@ -202,6 +202,7 @@ class MadeUp:
             note = (SCRIPT if self.hostile else "started anew: the weights are damaged") * (rng.random() < 0.01)
             found = Evaluation(
                 fitness, history=_history(fitness, EPOCHS, rng), note=note, step_seconds=round(seconds * 0.7, 3),
+                data_seconds=round(seconds * 0.007 * (id % 4), 3),  # 0: a training of an earlier version
                 metrics=metrics, flops=3.0 * mult_adds * FACTS.images * EPOCHS,
                 inherited=round(rng.uniform(0.4, 1), 3) if self.inherits and proposal.parent is not None else None,
             )  # fmt: skip

@@ -69,6 +69,9 @@ def test_the_overview_counts_the_individuals_of_the_store(tab: Tab, known: Known
     assert facts[2] == f"Failed {len(known.failed)} listed in the table"
     flops = sum(row["flops"] for row in known.rows.values())
     assert f"Training FLOPs {float(f'{flops / 1e12:.3g}'):g}T of all individuals together" in facts
+    waited = [(row["data_seconds"], row["step_seconds"]) for row in known.done if row["data_seconds"]]
+    share = sum(data for data, _ in waited) / sum(steps for _, steps in waited)
+    assert f"Waited for images {100 * share:.1f} % of the time of training and validation" in facts
 
 
 def test_the_overview_has_what_each_rule_has_gained(tab: Tab, known: Known) -> None:
@@ -239,6 +242,15 @@ def test_the_panel_describes_the_individual(tab: Tab, known: Known) -> None:
     assert f"against={row['parent']}" in (picture.get_attribute("src") or "")
     for name, value in json.loads(row["metrics"]).items():
         assert f"{name} {float(f'{value:.4g}'):g}" in tab.texts("aside .numbers div")
+
+
+def test_the_panel_has_the_share_in_which_steps_waited_for_images(tab: Tab, known: Known) -> None:
+    title = "Waited for images"
+    waited, unknown = (next(row for row in known.done if bool(row["data_seconds"]) == is_known) for is_known in (1, 0))
+    tab.choose(waited["id"])
+    assert f"{title} {100 * waited['data_seconds'] / waited['step_seconds']:.1f} %" in tab.texts("aside .numbers div")
+    tab.choose(unknown["id"])
+    assert title not in tab.text("aside .numbers")
 
 
 def test_the_panel_names_both_parents(tab: Tab, known: Known) -> None:

@@ -74,6 +74,9 @@ def test_every_individual_has_the_numbers_of_the_store(search: Path) -> None:
             "tries": [one.tries for one in rows],
             "inherited": [one.inherited for one in rows],
             "rejected": [len(one.rejected) for one in rows],
+            "data_share": [
+                float(f"{one.data_seconds / one.step_seconds:.7g}") if one.data_seconds else None for one in rows
+            ],
         }
         assert {name: column(answer, name) for name in expected} == expected
         assert [answer["rules"][index] for index in column(answer, "rule")] == [one.rule for one in rows]
@@ -82,6 +85,7 @@ def test_every_individual_has_the_numbers_of_the_store(search: Path) -> None:
         found = answer["search"]
         assert (found["finished"], found["failed"], found["best"]) == (150, spent.failed, store.best(1)[0].fitness)
         assert (found["flops"], found["step_share"]) == pytest.approx((spent.flops, store.step_share()))
+        assert found["data_share"] == pytest.approx(store.data_share()) and 0.01 < found["data_share"] < 0.03
         assert (found["seconds"], found["simulated"]) == pytest.approx((spent.seconds, spent.simulated))
     first = {one.network: one.id for one in reversed(rows)}
     assert column(answer, "original") == [first[one.network] for one in rows]
