@@ -34,8 +34,8 @@ class BreedingSpace(SearchSpace[G], Protocol[G]):
     def network(self, genotype: G) -> Network:
         """Returns a key that is equal for genotypes that are the same network and train in the same way."""
 
-    def features(self, genotype: G) -> Features:
-        """Returns the features from which a model predicts the fitness of a genotype."""
+    def features(self, genotypes: Sequence[G]) -> list[Features]:
+        """Returns the features from which a model predicts the fitness of each genotype."""
 
     def members(self, count: int, rng: random.Random) -> Sequence[G]:
         """Returns random genotypes of a list of all networks, if the space has such a list."""
@@ -180,7 +180,7 @@ class Breeder(Generic[G]):
         if not children:
             return None
         pending = [self._features_of(one) for one in self._pending]
-        found = [self._space.features(child.genotype) for child in children]
+        found = self._space.features([child.genotype for child in children])
         values, improvements = model.improvements(found, pending)
         tried: set[Network] = set()
         rejected: list[tuple[str, str]] = []
@@ -245,5 +245,6 @@ class Breeder(Generic[G]):
         known = self._features.get(id)
         if known is None:
             proposal = self._pending.get(id) or self._evaluated[id]
-            known = self._features[id] = self._space.features(proposal.genotype)
+            (known,) = self._space.features([proposal.genotype])
+            self._features[id] = known
         return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from evolve.algorithms import Child
 from evolve.errors import UsageError
 
 if TYPE_CHECKING:
-    from evolve.predictor.features import Features
+    from evolve.predictor.features import FeatureCache, Features
 
 CHECKED = 64  # the number of latest checked genotypes whose costs are kept until they are sent to a worker
 
@@ -160,12 +161,15 @@ class CellSpace:
         """Returns a key that is equal for genotypes that are the same network and train in the same way."""
         return self.fingerprint(genotype), self.genes(genotype)
 
-    def features(self, genotype: dsl.Genotype) -> Features:
-        """Returns the features from which a model predicts the fitness of a genotype."""
-        from evolve.predictor.features import features  # It needs numpy, which takes a moment to load.
+    def features(self, genotypes: Sequence[dsl.Genotype]) -> list[Features]:
+        """Returns the features from which a model predicts the fitness of each genotype."""
+        return self._feature_cache.of([(graphs(genotype), _plain(genotype)) for genotype in genotypes])
 
-        genes = {name: value if isinstance(value, int | float) else str(value) for name, value in genotype.genes}
-        return features(graphs(genotype), genes)
+    @functools.cached_property
+    def _feature_cache(self) -> FeatureCache:
+        from evolve.predictor.features import FeatureCache  # It needs numpy, which takes a moment to load.
+
+        return FeatureCache()
 
     def members(self, count: int, rng: random.Random) -> Sequence[dsl.Genotype]:
         """Returns random genotypes of a list of all networks: none, because the space has no such list."""
@@ -184,3 +188,8 @@ class CellSpace:
         return "\n".join(
             f"{name} = {expression(written(value))}" for name, value in genotype.genes if name not in self._covered
         )
+
+
+def _plain(genotype: dsl.Genotype) -> Mapping[str, float | str]:
+    """Returns the genes of a genotype as numbers and texts."""
+    return {name: value if isinstance(value, int | float) else str(value) for name, value in genotype.genes}

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 import dsl
 from dsl.identity.graphs import OpGraph
 from evolve import CellSpace
-from evolve.predictor.features import MOST_WEIGHTED, Features, Named, features, name
+from evolve.predictor.features import MOST_WEIGHTED, FeatureCache, Features, Named, name, pairs
 
 IMAGES = (32, 32, 3)
 CONV, POOL = "conv kernel=3x3 stride=1", "avg_pool kernel=2x2 stride=1"
 # Two paths: the one through a convolution and a pooling, the other through the pooling only.
 GRAPH = OpGraph((("input0", ()), (CONV, (0,)), (POOL, (0, 1))), (2,))
+
+
+def features(graphs: Mapping[str, OpGraph], genes: Mapping[str, float | str]) -> Features:
+    (found,) = FeatureCache().of([(graphs, genes)])
+    return found
 
 
 def of(graph: OpGraph) -> Features:
@@ -37,7 +44,7 @@ def numbers_of(graph: OpGraph) -> dict[int, float]:
 
 def test_operations_and_pairs_of_them_are_counted() -> None:
     numbers = numbers_of(GRAPH)
-    pair, end = hash((name(CONV), name(POOL))), hash((name(POOL), name("output")))
+    pair, end = pairs(np.array([name(CONV), name(POOL)]), np.array([name(POOL), name("output")])).tolist()
     assert (numbers[name(CONV)], numbers[pair], numbers[end]) == (1, 1, 1)
     assert (numbers[name("edges")], numbers[name("fan-in of the output")]) == (3, 1)
 
@@ -59,7 +66,8 @@ def test_paths_with_many_weights_are_counted_together() -> None:
 
 def test_settings_are_numbers() -> None:
     numbers = numbers_of(GRAPH)
-    assert numbers[name("conv kernel")] == math.log(10) and numbers[name("avg_pool kernel")] == math.log(5)
+    found = [numbers[name(f"{which} kernel")] for which in ("conv", "avg_pool")]
+    assert found == pytest.approx([math.log(10), math.log(5)], abs=1e-6)
 
 
 def test_neighbourhoods_do_not_depend_on_the_order() -> None:
@@ -77,6 +85,25 @@ def test_the_graphs_of_a_genotype_have_names_of_their_own() -> None:
 
 def test_names_are_equal_in_every_process() -> None:
     assert name("image") == 1155119914025011590
+    assert pairs(np.array([1, -2]), np.array([3, 4])).tolist() == [2092789425003139053, 8081192715146949241]
+
+
+@pytest.mark.parametrize("place", ["nasbench201.cell", "nasnet.cell", "large_scale.cell", "hierarchical.cell"])
+def test_features_do_not_depend_on_what_they_are_made_with(place: str) -> None:
+    space = CellSpace(dsl.load(place).space, IMAGES, 10)
+    rng = random.Random(5)
+    genotypes = [space.sample(rng) for _ in range(20)]
+    together = list(map(known, space.features(genotypes)))
+    alone = [known(*CellSpace(dsl.load(place).space, IMAGES, 10).features([genotype])) for genotype in genotypes]
+    assert together == alone
+
+
+def test_the_latest_graphs_are_kept() -> None:
+    cache = FeatureCache(size=4)
+    graphs = [OpGraph((("input0", ()), (f"conv kernel={size}x{size}", (0,))), (1,)) for size in range(1, 20)]
+    alone = [known(of(graph)) for graph in graphs]
+    assert [known(*cache.of([({"0": graph}, {})])) for graph in graphs] == alone
+    assert len(cache) <= 4
 
 
 def test_genes_are_features() -> None:
@@ -99,8 +126,9 @@ def test_features_follow_from_the_text_and_tell_networks_apart(name: str) -> Non
     found: dict[tuple[str, str], tuple[dict[int, float], dict[int, float]]] = {}
     for _ in range(30):
         genotype = space.draft(genotype, rng).genotype
-        made = found[space.network(genotype)] = known(space.features(genotype))
-        assert known(space.features(space.read(space.text(genotype)))) == made
+        (one,) = space.features([genotype])
+        made = found[space.network(genotype)] = known(one)
+        assert known(*space.features([space.read(space.text(genotype))])) == made
         assert all(map(math.isfinite, made[0].values()))
     different = {(tuple(sorted(numbers.items())), tuple(sorted(around))) for numbers, around in found.values()}
     assert len(different) >= 0.8 * len(found)

@@ -32,7 +32,7 @@ def drawn(count: int, seed: int = 0) -> list[Genotype]:
 
 
 def known(genotypes: Sequence[Genotype]) -> list[Features]:
-    return list(map(ToySpace().features, genotypes))
+    return ToySpace().features(genotypes)
 
 
 def fitness(genotypes: Sequence[Genotype]) -> list[float]:
@@ -148,7 +148,7 @@ def test_a_neighbourhood_that_all_have_does_not_count() -> None:
 
 
 def features_of(genotypes: Sequence[Genotype]) -> Callable[[int], Features]:
-    return lambda id: ToySpace().features(genotypes[id])
+    return ToySpace().features(genotypes).__getitem__
 
 
 def test_a_model_is_made_of_the_best_and_the_latest() -> None:

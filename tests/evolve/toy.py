@@ -66,9 +66,9 @@ class ToySpace:
     def network(self, genotype: Genotype) -> tuple[str, str]:
         return self.fingerprint(genotype), ""
 
-    def features(self, genotype: Genotype) -> Features:
-        choices = Named.of({name(f"{place}={value}"): 1 for place, value in enumerate(genotype)})
-        return Features(choices, choices)
+    def features(self, genotypes: Sequence[Genotype]) -> list[Features]:
+        choices = [Named.of({name(f"{place}={value}"): 1 for place, value in enumerate(one)}) for one in genotypes]
+        return [Features(one, one) for one in choices]
 
     def members(self, count: int, rng: random.Random) -> Sequence[Genotype]:
         return ()
