@@ -31,11 +31,11 @@ from evolve.callbacks import Callback, named
 from evolve.choosing import best_of, choose, finalists_of, is_chosen
 from evolve.config import Config
 from evolve.errors import KEPT, UsageError
-from evolve.executors import Executor, Site, call
+from evolve.executors import Executor, Site, call, machine
 from evolve.fitness import probe, running
 from evolve.fitness.asked import ASK
 from evolve.fitness.facts import FOLDER, Facts
-from evolve.fitness.sharing import Choice
+from evolve.fitness.sharing import Choice, unseen
 from evolve.fitness.training import TrainingFitness
 from evolve.observers import announce, board, progress
 from evolve.observers.constant import Constant
@@ -103,8 +103,8 @@ def _run(config: Config, folder: Path, console: Console, changed: bool, callback
         prepared = _with_choice(prepared.with_facts(facts), store, console)
         executor = _executor(prepared, facts)
         try:
-            if prepared.fitness.measuring and not _is_complete(prepared, store):
-                call(executor, prepared.fitness.try_measures, prepared.seed.text())
+            if not _is_complete(prepared, store):
+                prepared = _tried(prepared, executor)
             with _journal(prepared, store) as copies:
                 reason, is_new = _search(prepared, store, executor, console, copies, callbacks)
                 tested = _tested(prepared, store, executor, is_new)
@@ -204,6 +204,32 @@ def _with_choice(prepared: Run, store: Store, console: Console) -> Run:
         store.note(CHOICE, found.text())
     choice = found or noted
     return prepared if choice is None else prepared.with_choice(choice, probe.moved(prepared.config.executor, noted))
+
+
+def _tried(prepared: Run, executor: Executor) -> Run:
+    """Returns the search after a worker has tried the measures of the seed, and was asked for its GPU.
+
+    Raises:
+      UsageError: the seed cannot be measured.
+    """
+    if prepared.fitness.measuring:
+        call(executor, prepared.fitness.try_measures, prepared.seed.text())
+    return _with_gpu(prepared, executor)
+
+
+def _with_gpu(prepared: Run, executor: Executor) -> Run:
+    """Returns the search with the GPU on which its workers train, so that no later worker trains on the CPU unnoticed.
+
+    A measurement for `'auto'` may have found the GPU already. Otherwise a worker is asked, because TensorFlow may not
+    see a GPU that the machine has. The header then has a warning.
+    """
+    fitness, gpus = prepared.fitness, probe.gpus_of(prepared.config.executor)
+    if not isinstance(fitness, TrainingFitness) or fitness.gpu or not gpus:
+        return prepared
+    gpu = call(executor, fitness.device, retries=prepared.plan.retries)
+    if gpu:
+        return replace(prepared, fitness=replace(fitness, gpu=gpu))
+    return replace(prepared, found=(*prepared.found, ("warning", unseen(machine.gpu_kind(gpus)))))
 
 
 def _is_complete(prepared: Run, store: Store) -> bool:

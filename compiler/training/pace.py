@@ -83,9 +83,15 @@ def _seconds_of_step(trainer: Trainer, seconds: float) -> float:
 
 
 def device() -> str:
-    """Returns the name of the first GPU that TensorFlow uses; empty without a GPU."""
+    """Returns the name of the first GPU that TensorFlow uses; empty without a GPU, or if none can be started."""
+    try:
+        started = tf.config.list_logical_devices("GPU")  # a GPU that was lost may still be a physical device
+    except tf.errors.OpError:
+        return ""
+    if not started:
+        return ""
     found = tf.config.list_physical_devices("GPU")
-    return tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else ""
+    return str(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"))
 
 
 def _memory() -> int:

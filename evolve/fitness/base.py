@@ -52,7 +52,7 @@ class Fitness(ABC):
       measuring: the measures of exported networks.
       repeats: the number of evaluations of each individual.
       rungs: the epochs after which trainings are compared; empty if trainings are not interrupted.
-      gpu: the kind of the GPU on which workers train; empty for the CPU.
+      gpu: the name of the GPU on which workers train; empty for the CPU.
       facts: the facts of the images; None before they are found.
       version: the version of the driver.
     """

@@ -123,14 +123,19 @@ def decided(asked: Asked, gpu: str, measure: Measure) -> Choice:
     if isinstance(base, str):
         return _unmeasured(asked, choice, base)
     if not base[0].device:
-        reason = f"TensorFlow does not see the GPU ({gpu}), so workers use the CPU: pip install 'tensorflow[and-cuda]'"
         left_out = replace(choice, share=0, images_on_device=False, found={})
-        return _unmeasured(asked, left_out, f"{reason}, or {WITHOUT}")
+        return _unmeasured(asked, left_out, unseen(gpu))
     if asked.precision == "auto":
         choice, base = _compared(asked, choice, base, PRECISION, replace(choice, precision="bfloat16"), measure)
     if asked.jit_compile == "auto":
         choice, base = _compared(asked, choice, base, XLA, replace(choice, jit_compile=True), measure)
     return _shared(asked, choice, base, measure) if asked.share else choice
+
+
+def unseen(gpu: str) -> str:
+    """Returns the reason why workers use the CPU of a machine that has a GPU."""
+    reason = f"TensorFlow does not see the GPU ({gpu}), so workers use the CPU: pip install 'tensorflow[and-cuda]'"
+    return f"{reason}, or {WITHOUT}"
 
 
 def without_gpu(asked: Asked) -> Choice:

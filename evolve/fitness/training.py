@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
 from evolve.fitness.repeats import mean_of
+from evolve.fitness.sharing import WITHOUT
 from evolve.objectives import MEASURES, QUALITIES, check_recall, is_share
 from evolve.records import Classification, Evaluation, Metrics, Task, failed, rank
 from evolve.settings import LATENCY, MEASURED, SearchSettings
@@ -237,17 +239,25 @@ class TrainingFitness(ImagesFitness):
         settings = training.with_genes(dict(genotype.genes))
         return pace(genotype, self._feed(), settings, seconds, functools.partial(meeting.wait, number))
 
+    def device(self) -> str:
+        """Returns the name of the GPU on which this worker trains; empty for the CPU."""
+        from compiler.training.pace import device
+
+        _warm()
+        return device()
+
     def _check_gpu(self) -> None:
-        """Checks that TensorFlow has the GPU of the search. Without it, this worker would train on the CPU.
+        """Checks that this worker has a GPU if the search trains on one. Without it, it would train on the CPU.
 
         Raises:
           UsageError: the GPU is lost.
         """
-        import tensorflow as tf
-
-        if self.gpu and not tf.config.list_physical_devices("GPU"):
-            reason = f"a worker on {socket.gethostname()} finds no GPU, and the search trains on {self.gpu}"
-            raise UsageError(unrecorded(f"{reason}: nvidia-smi shows whether the GPU answers"))
+        if self.gpu and not self.device():
+            given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+            where = socket.gethostname() + (f" with CUDA_VISIBLE_DEVICES={given}" if given else "")
+            reason = f"a worker on {where} finds no GPU, and the search trains on {self.gpu}"
+            remedy = "nvidia-smi shows which GPUs answer: name these with CUDA_VISIBLE_DEVICES=0,1 evolve ..."
+            raise UsageError(unrecorded(f"{reason}: {remedy}, or {WITHOUT}"))
 
     def _measures(self, genotype: dsl.Genotype, layers: Any) -> Metrics:
         """Returns the metrics of the exported network; none if the search has no such metric.

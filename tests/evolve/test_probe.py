@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from rich.console import Console
 
 from compiler import Training
 from compiler.epochs import Pace
-from evolve import Store, UsageError, config
+from compiler.training import pace
+from evolve import Serial, Store, UsageError, config, main
 from evolve.executors.together import Meeting
 from evolve.fitness.facts import Facts
 from evolve.fitness.probe import Probe
 from evolve.fitness.sharing import IMAGES, PRECISION, SHARE
+from evolve.fitness.training import TrainingFitness
 from evolve.prepared import Run, prepare
-from evolve.whole import CHOICE, _with_choice
+from evolve.whole import CHOICE, _with_choice, _with_gpu
 from tests.evolve.test_rungs_trained import SPACE
 
 FACTS = Facts(description="made-up images", input_shape=(8, 8, 1), classes=10, images=640, bytes=50_000)
@@ -214,3 +217,91 @@ def test_a_worker_without_the_gpu_of_its_search_ends_the_search(tmp_path: Path) 
     fitness: Any = replace(prepared(tmp_path).fitness, gpu="kind A")
     with pytest.raises(UsageError, match=r"finds no GPU, and the search trains on kind A.*\n.*resumes the search"):
         fitness._check_gpu()
+
+
+# --- the GPU of the workers whose number is set ---
+
+
+class Losing(TrainingFitness):
+    """Trainings whose first worker process has a made-up GPU, which later ones do not find."""
+
+    def device(self) -> str:
+        seen = self.folder / "processes"
+        with seen.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return "kind A" if seen.read_text().split()[0] == str(os.getpid()) else ""
+
+
+def test_a_replaced_worker_without_its_gpu_ends_the_search(
+    tmp_path: Path, gpu: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("evolve.fitness.sources.SOURCES", {"training": Losing})
+    (tmp_path / "small.cell").write_text(SPACE)
+    (tmp_path / "small.gin").write_text(
+        "include 'digits.gin'\nsearch.seed_file = 'small.cell'\nsearch.params = {}\nsearch.individuals = 4\n"
+        "regularized_evolution.population_size = 2\nregularized_evolution.sample_size = 2\ntraining.epochs = 1\n"
+        # A worker process is asked for its GPU, trains two individuals, and is replaced.
+        "processes.workers = 1\nprocesses.worker_tasks = 3\n"
+    )
+    command = [f"--gin_file={tmp_path / 'small.gin'}", f"--workdir={tmp_path / 'work'}"]
+    gpu("kind A")
+    assert main.run(command) == 2
+    printed = capsys.readouterr()
+    assert "with CUDA_VISIBLE_DEVICES=0 finds no GPU, and the search trains on kind A: nvidia-smi" in printed.err
+    assert "no individual was recorded as failed" in printed.err and "warning" not in printed.out
+    with Store(tmp_path / "work") as store:
+        assert store.counts()[:2] == (2, 0)
+    gpu("")
+    assert main.run(command) == 0
+    assert "trained on kind A before, and trains on the CPU now" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen", "gpus", "wanted"),
+    [
+        ("kind A", "kind A of TensorFlow", "'auto'", "kind A of TensorFlow"),
+        ("kind A", "", "'auto'", ""),
+        ("kind A", "kind A of TensorFlow", "0", ""),
+        ("", "kind A of TensorFlow", "'auto'", ""),
+    ],
+)
+def test_a_worker_is_asked_for_its_gpu(
+    tmp_path: Path,
+    gpu: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    seen: str,
+    gpus: str,
+    wanted: str,
+) -> None:
+    gpu(kind)
+    monkeypatch.setattr(TrainingFitness, "device", lambda _: seen)
+    run = prepared(tmp_path, "processes.workers=2", f"processes.gpus_per_worker={gpus}")
+    found = _with_gpu(run, Serial())
+    assert found.fitness.gpu == wanted
+    warned = [text for title, text in found.found if title == "warning"]
+    expected = "TensorFlow does not see the GPU (kind A), so workers use the CPU: pip install 'tensorflow[and-cuda]'"
+    assert [text.startswith(expected) for text in warned] == ([True] if kind and not seen else [])
+
+
+def test_no_worker_is_asked_for_a_gpu_that_was_measured(tmp_path: Path, gpu: Callable[[str], None]) -> None:
+    gpu("kind A")
+    run = prepared(tmp_path)
+    run = replace(run, fitness=replace(run.fitness, gpu="kind A"))
+    executor: Any = None
+    assert _with_gpu(run, executor) is run
+
+
+@pytest.mark.parametrize("fault", [[], tf.errors.InternalError(None, None, "no CUDA-capable device is detected")])
+def test_a_gpu_that_does_not_start_is_no_gpu(monkeypatch: pytest.MonkeyPatch, fault: Any) -> None:
+    def started(kind: str) -> list[Any]:
+        if isinstance(fault, Exception):
+            raise fault
+        return list(fault)
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["/physical_device:GPU:0"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: {"device_name": "kind A"})
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["/device:GPU:0"])
+    assert pace.device() == "kind A"
+    monkeypatch.setattr(tf.config, "list_logical_devices", started)
+    assert not pace.device()
