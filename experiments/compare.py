@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import dsl
+from compiler.interrupts import INTERRUPTED, interruptible
 from evolve import Algorithm, CellSpace, SearchError, Store, UsageError
 from evolve import config as gin_config
 from evolve.observers import progress
@@ -28,7 +29,7 @@ from evolve.whole import run as search
 from experiments.figure import Curves, draw
 
 ALGORITHMS = ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "reinforcement", "random_search")
-DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, MISTAKE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         jobs = _jobs(options)
         algorithms = [_algorithm(job) for job in jobs]
-        _run(jobs, console)
+        with interruptible(for_good=argv is None):
+            _run(jobs, console)
         curves: dict[str, list[Curves]] = {}
         for job, algorithm in zip(jobs, algorithms, strict=True):
             curves.setdefault(job.algorithm, []).append(_curves(job, algorithm))

@@ -54,6 +54,16 @@ def test_sigterm_ends_a_search_as_ctrl_c_does(executor: str, small_gin: Path, tm
     assert set(kept) <= set(rows(work)) and len(rows(work)) == 12
 
 
+def test_sigterm_ends_a_comparison_as_ctrl_c_does(small_gin: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "experiments.compare", f"--gin_file={small_gin}", SLOW, "--individuals=12"]
+    driver = begin([*command, "--seeds=1", "--algorithms=random_search", f"--workdir={tmp_path}"])
+    wait_for(tmp_path / "random_search" / "0", 3)
+    driver.send_signal(signal.SIGTERM)
+    out, err = driver.communicate(timeout=30)
+    assert (driver.returncode, err) == (130, "")
+    assert "all finished work is kept, and the same command resumes the comparison" in out
+
+
 def test_a_group_that_is_ended_as_a_whole(small_gin: Path, tmp_path: Path) -> None:
     """A service manager sends the signal to driver and workers at once, and once more to the driver."""
     work = tmp_path / "work"
