@@ -24,10 +24,8 @@ import random
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -45,6 +43,7 @@ from evolve.fitness.table import check_space, genotype_key, looked_up
 from evolve.fitness.table_files import Row, Table
 from evolve.prepared import bred
 from evolve.records import failed
+from experiments import pool
 
 GIN = "nasbench201.gin"
 # The sizes are those of the best of a few tried for each algorithm, by the mean over devices.
@@ -161,8 +160,8 @@ def _mapping(processes: int) -> Iterator[Callable[..., Iterable[list[float]]]]:
     if processes == 1:
         yield map
         return
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield pool.map
+    with pool.processes(processes) as workers:
+        yield workers.map
 
 
 def _check_devices(world: World, devices: Sequence[str]) -> None:

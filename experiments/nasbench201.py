@@ -13,14 +13,12 @@ import argparse
 import functools
 import json
 import math
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +38,7 @@ from evolve.prepared import bred
 from evolve.records import WORST
 from evolve.search.listed_space import ListedSpace
 from evolve.settings import TableSettings
+from experiments.pool import processes
 
 GIN = "nasbench201.gin"
 CHUNK = 10  # searches in one task. The number is small, so that all processes end at about the same time.
@@ -136,8 +135,7 @@ def main(arguments: Sequence[str] | None = None, **defaults: object) -> int:
         table_files.read(worlds[0].settings).save(options.save)
         return 0
     _say(f"{worlds[0].table.describe()}; {options.seeds} searches each, {options.processes} processes")
-    # Processes are spawned and not forked, since an algorithm may have threads of its own.
-    with ProcessPoolExecutor(options.processes, get_context("spawn"), _prepare_process) as pool:
+    with processes(options.processes) as pool:
         found = {method.name: _searches(pool, options, method) for method in methods}
     metrics = worlds[0].settings.metrics
     if options.json:
@@ -199,12 +197,6 @@ def _searches(pool: Executor, options: argparse.Namespace, method: Method) -> li
     found = [one for chunk in pool.map(functools.partial(_chunk, options, method), chunks) for one in chunk]
     _say(f"{method.name}: {time.perf_counter() - start:.0f} s")
     return found
-
-
-def _prepare_process() -> None:
-    """Limits libraries to one thread in this process and turns TensorFlow's log off."""
-    threads = dict.fromkeys(("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    os.environ.update(threads, TF_CPP_MIN_LOG_LEVEL="3")
 
 
 def _chunk(options: argparse.Namespace, method: Method, seeds: Sequence[int]) -> list[Found]:
