@@ -50,10 +50,10 @@ def test_every_shipped_file_builds_and_explains_itself(path: Path) -> None:
 
 def test_amoeba_gin_is_the_small_search() -> None:
     made = config.read(["amoeba.gin"], [])
-    assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 8, "after": 0})
+    assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 16, "after": 0})
     assert not made.search.repeat_networks
     assert settings(made.algorithm(cell_space(made))) == {
-        "regularized_evolution.population_size": 30,
+        "regularized_evolution.population_size": 20,
         "regularized_evolution.initial": None,
         "regularized_evolution.second_mutation": 0.0,
         "regularized_evolution.sample_size": 10,
@@ -65,7 +65,9 @@ def test_digits_gin_is_the_small_search_on_plain_digits() -> None:
     assert (scattered.dataset.source, plain.dataset.source) == ("digits_scattered", "digits")
     dataset, training, algorithm = plain.dataset, plain.training, settings(plain.algorithm(cell_space(plain)))
     assert (dataset.test, dataset.validation, training.epochs, training.batch_size) == (0.2, 0.5, 12, 64)
-    assert plain.search == replace(scattered.search, params={"N": 1, "F": 8}, repeat_networks=True)
+    assert training.learning_rate == 0.1
+    params = {"N": 1, "F": 8}
+    assert plain.search == replace(scattered.search, seed_file="nasnet.cell", params=params, repeat_networks=True)
     assert algorithm["regularized_evolution.population_size"] == 20
     assert algorithm["regularized_evolution.sample_size"] == 5
 

@@ -67,8 +67,8 @@ def test_help_lists_our_flags_and_loads_nothing_heavy() -> None:
         (["--gin_file=amoeba.gin", "--gin_param=search.params={'Q': 1}"], "'Q'"),
         (["--gin_file=amoeba.gin", "--gin_param=processes.workers=9999"], "processes.workers is 9999"),
         (
-            ["--gin_file=amoeba.gin", "--gin_param=regularized_evolution.sample_size=31"],
-            "sample_size is 31, population_size is 30",
+            ["--gin_file=amoeba.gin", "--gin_param=regularized_evolution.sample_size=21"],
+            "sample_size is 21, population_size is 20",
         ),
         (["--gin_file=amoeba.gin", "--gin_param=search.fitness='no.such:thing'"], "no.such:thing"),
         (
