@@ -21,9 +21,12 @@ _STATUSES = {"done": DONE, "failed": FAILED}
 # The number of epochs. A history is a list with a list for each epoch, so opening brackets are counted. SQLite cannot
 # read a history as JSON if it has the loss NaN of a training that diverged.
 _EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
+# With rungs there are more results than individuals, and the first task of an individual has their number.
+_AFTER = "coalesce((select after from rungs where rungs.id = individuals.id order by task limit 1), proposed_after)"
 _SELECT = (
     f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "
-    "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
+    f"finished, {_AFTER}, tries, "
+    "inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
     "mate, nullif(scores, '[]'), rung, predicted, data_seconds, fingerprint, genes, memo from individuals"
 )
 _CHUNK = 500  # the number of ids in one query
@@ -45,7 +48,7 @@ class Row(NamedTuple):
     epochs: Number
     flops: Number
     finished: int  # the place of the result in the order of results, from 1; 0: the algorithm has no result yet
-    proposed_after: int
+    proposed_after: int  # the number of results that the algorithm had when the individual was proposed
     tries: Number
     inherited: Number
     rejected: int
@@ -54,6 +57,15 @@ class Row(NamedTuple):
     predicted: Number  # the fitness that a model predicted when it chose the individual
     data_share: Number  # the share of the time of training and validation in which steps waited for images
     species: int | None = None  # the id of the individual that began its species
+
+
+class Result(NamedTuple):
+    """A result as the algorithm received it. With rungs, an individual has one for each rung that it has reached."""
+
+    id: int
+    rung: int
+    fitness: float | None  # None: the individual or its promotion has failed
+    scores: Point  # by several objectives
 
 
 class Costs:
@@ -109,9 +121,12 @@ class Individuals:
         self.duplicates: dict[int, list[int]] = {}  # the ids of all individuals with the same network, by the first id
         self._first: dict[tuple[str, str], int] = {}
         self.costs = Costs()
-        self.bands: list[Band] = []  # the band of the population after each result
+        # the band of the population and the best fitness after each individual, and after the promotions that followed
+        self.bands: list[Band] = []
+        self.bests: list[float | None] = []
         self.best: Row | None = None
-        self.bests: list[float | None] = []  # the best fitness after each result
+        # the ids of the individuals that were fitter than all before them, the latest one last
+        self.new_bests: dict[int, None] = {}
         self.chosen: list[tuple[float, float]] = []  # predicted and measured fitness, if a model chose the child
         self.front: tuple[Row, ...] = ()  # the best by the first objective first
         self.version = 0
@@ -122,10 +137,11 @@ class Individuals:
         self._latest = 0  # the id of the individual with the latest result
         self._open: set[int] = set()  # the ids of individuals whose results the algorithm does not have
         self._adopted = 0  # the number of proposals that were passed on to the algorithm
+        self._told = 0  # the number of results that were passed on to the algorithm, those of promotions included
 
     @property
     def results(self) -> int:
-        """The number of results that the algorithm has received."""
+        """The number of individuals whose results the algorithm has received."""
         return len(self.bands)
 
     @property
@@ -165,7 +181,7 @@ class Individuals:
             marks = ", ".join("?" * len(ids))
             self._update(db.execute(f"{_SELECT} where id in ({marks})", ids).fetchall())
         self._append(db.execute(f"{_SELECT} where id > ? order by id", (last,)).fetchall())
-        self._replay()
+        self._replay(db)
 
     def _append(self, found: Iterable[tuple[object, ...]]) -> None:
         for values in found:
@@ -242,18 +258,42 @@ class Individuals:
 
     # The algorithm.
 
-    def _replay(self) -> None:
+    def _replay(self, db: sqlite3.Connection) -> None:
         """Passes new proposals and results to the algorithm, in the order in which the search did so."""
-        rows = (self.rows[self.place[id]] for id in self._open)
-        for row in sorted((row for row in rows if row.finished), key=lambda row: row.finished):
+        for result in self._received(db):
             self._adopt()
-            self._tell(row)
-            self._open.remove(row.id)
+            self._told += 1
+            if result.id in self._open:
+                self._open.remove(result.id)
+                self._tell(result)
+            else:
+                self._promote(result)
         self._adopt()
+
+    def _received(self, db: sqlite3.Connection) -> list[Result]:
+        """Returns the results that the algorithm received after those that were passed on, in their order.
+
+        The results of rungs are those at their time. The rows of individuals have only the result of the highest rung.
+        """
+        if not db.execute("select 1 from rungs limit 1").fetchone():
+            rows = (self.rows[self.place[id]] for id in self._open)
+            ordered = sorted((row for row in rows if row.finished), key=lambda row: row.finished)
+            return [Result(row.id, row.rung, row.fitness, self.scores[self.place[row.id]]) for row in ordered]
+        found = db.execute(
+            "select finished, id, rung, status, fitness, nullif(scores, '[]') from rungs where finished > ? "
+            "order by finished",
+            (self._told,),
+        ).fetchall()
+        # A copy that is being written may lack results, and those after a missing one are not passed on yet.
+        return [
+            Result(id, rung, number(fitness) if status == "done" else None, _scores(scores))
+            for place, (finished, id, rung, status, fitness, scores) in enumerate(found, self._told + 1)
+            if place == finished
+        ]
 
     def _adopt(self) -> None:
         """Passes to the algorithm the proposals that the search made after the results that were passed on so far."""
-        while self._adopted < len(self.rows) and self.rows[self._adopted].proposed_after <= self.results:
+        while self._adopted < len(self.rows) and self.rows[self._adopted].proposed_after <= self._told:
             row, memo = self.rows[self._adopted], self._memos[self._adopted]
             self._adopted += 1
             if self._living is not None:
@@ -266,27 +306,53 @@ class Individuals:
                 except (SearchError, LookupError, ValueError, TypeError):
                     self._forget_living()
 
-    def _tell(self, row: Row) -> None:
-        band, self._latest = Band(), row.id
-        fitness = self._worst if row.fitness is None else row.fitness
+    def _tell(self, result: Result) -> None:
+        """Passes the first result of an individual to the algorithm."""
+        row, self._latest = self.rows[self.place[result.id]], result.id
+        fitness = self._worst if result.fitness is None else result.fitness
         if row.predicted is not None:
-            self.chosen.append((row.predicted, fitness))
+            self.chosen.append((row.predicted, row.fitness if row.fitness is not None else fitness))
         self.costs.simulated += row.seconds or 0
-        if row.status == DONE and row.fitness is not None and (self.best is None or _rank(row) < _rank(self.best)):
-            self.best = row
         if row.status == DONE and len(self.scores[self.place[row.id]]) > 1:
             self.front = joined(self.front, row, self._rated)
-        self.bests.append(None if self.best is None else self.best.fitness)
         left: Collection[int] = ()
         if self._living is not None:
             try:
-                scores = self.scores[self.place[row.id]]
-                left = self._living.tell(row.id, fitness, scores)
-                band = self._living.band
+                left = self._living.tell(result.id, fitness, result.scores, result.rung)
             except SearchError:
                 self._forget_living()
-        self.bands.append(Band(significant(band.mean), band.low, band.high))
+        self._compare(result)
+        self.bands.append(self._band)
+        self.bests.append(None if self.best is None else self.best.fitness)
         self._leave(left)
+
+    def _promote(self, result: Result) -> None:
+        """Passes the result of a promotion to the algorithm. A promotion that failed has no new result."""
+        if self._living is not None and result.fitness is not None:
+            try:
+                self._living.promote(result.id, result.fitness, result.scores, result.rung)
+            except SearchError:
+                self._forget_living()
+        self._compare(result)
+        self.bands[-1] = self._band
+        self.bests[-1] = None if self.best is None else self.best.fitness
+
+    def _compare(self, result: Result) -> None:
+        """Compares a result with the best individual so far."""
+        if result.fitness is None:
+            return
+        known = self.rows[self.place[result.id]]._replace(fitness=result.fitness, rung=result.rung)
+        if self.best is None or (known.rung, result.fitness) > (self.best.rung, self.best.fitness or 0):
+            self.new_bests.pop(known.id, None)
+            self.new_bests[known.id] = None
+        if self.best is None or _rank(known) < _rank(self.best):
+            self.best = known
+
+    @property
+    def _band(self) -> Band:
+        """The band of the population as it is now."""
+        band = Band() if self._living is None else self._living.band
+        return Band(significant(band.mean), band.low, band.high)
 
     def _leave(self, ids: Collection[int]) -> None:
         for id in ids:

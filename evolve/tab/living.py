@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -95,7 +94,7 @@ class Living:
         self.has_members = not isinstance(algorithm, Latest)
         self._is_kept = isinstance(algorithm, NonAgeing)  # whether only proposals remove members
         self._members: dict[int, float] = {}
-        self._latest: deque[float] = deque()
+        self._latest: dict[int, float] = {}  # the latest individuals in the place of members
         self._ordered: list[float] = []
         self._total = 0.0
 
@@ -115,19 +114,26 @@ class Living:
         """Returns the species of the members that have got one by the proposal with this memo."""
         return self._algorithm.assigned(memo) if isinstance(self._algorithm, Neat) else {}
 
-    def tell(self, id: int, fitness: float, scores: Point = ()) -> Collection[int]:
-        """Passes a result to the algorithm. Returns the ids of the members that are removed because of the result."""
-        self._algorithm.tell(_Result(id, fitness, scores=scores))
-        if not is_lowest(fitness):
-            insort(self._ordered, fitness)
-            self._total += fitness
+    def tell(self, id: int, fitness: float, scores: Point = (), rung: int = 0) -> Collection[int]:
+        """Passes the first result of an individual to the algorithm. Returns the ids of the members that it removes."""
+        self._algorithm.tell(_Result(id, fitness, scores=scores, rung=rung))
+        self._add(fitness)
         if self.has_members:
             self._members[id] = fitness
             return () if self._is_kept else self._left()
-        self._latest.append(fitness)
+        self._latest[id] = fitness
         while len(self._latest) > len(self._algorithm.population):
-            self._remove(self._latest.popleft())
+            self._remove(self._latest.pop(next(iter(self._latest))))
         return ()
+
+    def promote(self, id: int, fitness: float, scores: Point, rung: int) -> None:
+        """Passes the result of a promotion to the algorithm. A member has this fitness from now on."""
+        self._algorithm.tell(_Result(id, fitness, scores=scores, rung=rung))
+        shown = self._members if self.has_members else self._latest
+        if id in shown:
+            self._remove(shown[id])
+            self._add(fitness)
+            shown[id] = fitness
 
     def _left(self) -> Collection[int]:
         members = self._algorithm.members
@@ -137,6 +143,11 @@ class Living:
         for id in left:
             self._remove(self._members.pop(id))
         return left
+
+    def _add(self, fitness: float) -> None:
+        if not is_lowest(fitness):
+            insort(self._ordered, fitness)
+            self._total += fitness
 
     def _remove(self, fitness: float) -> None:
         if not is_lowest(fitness):

@@ -54,6 +54,7 @@ def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
         "model": of.model(),
         "objectives": [{"name": one.name, "direction": one.direction} for one in about.objectives],
         "front": [row.id for row in of.front],
+        "new_bests": [*of.new_bests],
         "source": about.source,
         "seconds": about.seconds,
         "flops": of.costs.flops,
@@ -95,13 +96,17 @@ def columns(of: Individuals, places: Sequence[int]) -> Answer:
 
 
 def population(of: Individuals, since: int) -> Answer:
-    """Returns the mean and the range of the population after each result, without the first `since` results."""
+    """Returns the mean and the range of the population, and the best fitness, after each individual.
+
+    The fitnesses are those that the search knew at that time. The first `since` individuals are left out.
+    """
     bands = of.bands[since:]
     return {
         "finished": list(range(since + 1, of.results + 1)),
         "mean": [band.mean for band in bands],
         "low": [band.low for band in bands],
         "high": [band.high for band in bands],
+        "best": of.bests[since:],
     }
 
 

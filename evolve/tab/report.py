@@ -13,7 +13,7 @@ import html
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -81,26 +81,24 @@ def by_importance(overview: Json) -> list[int]:
     ids, rung, fitness, params = (columns[name] for name in ("id", "rung", "fitness", "params"))
     place = {id: number for number, id in enumerate(ids)}
     done = [number for number, status in enumerate(columns["status"]) if status == 1 and columns["finished"][number]]
-    by_result = sorted(done, key=lambda number: columns["finished"][number])
     fittest = sorted(done, key=lambda number: (-rung[number], -fitness[number], params[number] or 0))
-    bests = _records(by_result, lambda number: (rung[number], fitness[number]))
+    bests = [place[id] for id in overview["search"]["new_bests"]]
     highest = max((rung[number] for number in done), default=0)
     compared = [number for number in done if rung[number] == highest]
     smallest = sorted(compared, key=lambda number: (params[number] or 0, -fitness[number]))
     front = [place[id] for id in overview["search"]["front"]]
-    front = front or _records(smallest, lambda number: (fitness[number],))
+    front = front or _rising(smallest, fitness)
     lines = (line for number in reversed(bests) for line in _line(columns["parent"], place, number))
     order = [*lines, *front, *fittest, *range(len(ids))]
     return [ids[number] for number in dict.fromkeys(order)]
 
 
-def _records(order: Iterable[int], value: Callable[[int], tuple[float, ...]]) -> list[int]:
+def _rising(order: Iterable[int], values: Sequence[float]) -> list[int]:
     """Returns the elements whose value is greater than all before them."""
-    best: tuple[float, ...] = (float("-inf"),)
-    found = list[int]()
+    best, found = float("-inf"), list[int]()
     for element in order:
-        if value(element) > best:
-            best = value(element)
+        if values[element] > best:
+            best = values[element]
             found.append(element)
     return found
 

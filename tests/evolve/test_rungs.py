@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 
 from compiler import Epoch
+from compiler.domains import values
 from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Proposal, Search, Serial, Store, Task
+from evolve.algorithms import gin_name
+from evolve.algorithms.base import NonAgeing
 from evolve.found import _FITTEST
 from evolve.observers.journal import Journal
-from evolve.records import failed
+from evolve.records import Standing, failed
 from evolve.search.front import Front
 from evolve.search.rungs import Ladder
 from evolve.store.database import FILE, reading
-from evolve.store.history import standings
+from evolve.store.history import measured, standings
 from evolve.store.rungs import continued, promoted
 from evolve.tab.about import About
 from evolve.tab.individuals import Individuals
@@ -344,6 +347,79 @@ def test_the_tab_shows_a_promotion_while_the_search_runs(tmp_path: Path) -> None
             again = Individuals(about)
             again.read(db)
             assert again.best is not None and (again.best.id, again.best.rung, again.best.fitness) == (1, 1, 0.7)
+
+
+def about_search_by(algorithm: Algorithm[toy.Genotype]) -> About:
+    """Returns what the tab reads about a search by this algorithm."""
+    name = gin_name(type(algorithm))
+    found = {f"identity.{name}.{key}": str(value) for key, value in values(algorithm).items()}
+    return About({"identity.search.algorithm": name, **found})
+
+
+@pytest.mark.parametrize("evaluated", [evaluate, fails_at_times])
+@pytest.mark.parametrize("make", [toy.evolution, toy.nsga2, toy.tournament, toy.non_ageing, toy.random_search])
+def test_the_tab_replays_what_the_search_knew(
+    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], evaluated: Callable[[Task], Evaluation]
+) -> None:
+    run(tmp_path, Virtual(5, virtual.any_time), evaluated, make)
+    algorithm, promotions = make(), 0
+    shown = Individuals(about_search_by(algorithm))
+    with reading(tmp_path) as db:
+        shown.read(db)
+    places = [row.finished for row in shown.rows]
+    with Store(tmp_path) as store:
+        told: set[int] = set()
+        known: dict[int, tuple[Standing, tuple[int, ...]]] = {}  # by the number of individuals with a result
+        new_bests: dict[int, None] = {}
+        before: Individual | None = None
+        for one, standing in standings(store, algorithm):
+            promotions += one.id in told
+            told.add(one.id)
+            known[len(told)] = standing, algorithm.members
+            best = standing.best
+            if best and (before is None or (best.rung, best.fitness) > (before.rung, before.fitness)):
+                new_bests.pop(best.id, None)
+                new_bests[best.id] = None
+            before = best
+    assert promotions > 15 and shown.results == len(known) == 60
+    for count, (standing, members) in known.items():
+        fitnesses = measured(standing.population)
+        mean = pytest.approx(sum(fitnesses) / len(fitnesses), rel=1e-6) if fitnesses else None
+        lowest, highest = min(fitnesses, default=None), max(fitnesses, default=None)
+        assert shown.bands[count - 1] == (mean, lowest, highest)
+        assert shown.bests[count - 1] == (standing.best and standing.best.fitness)
+        if members and not isinstance(algorithm, NonAgeing):  # there a proposal removes members, before its result
+            left = [
+                (row.id, gone)
+                for row, place, gone in zip(shown.rows, places, shown.left, strict=True)
+                if place <= count
+            ]
+            assert {*members} == {id for id, gone in left if gone == 0 or (gone or 0) > count}
+    assert [*shown.new_bests] == [*new_bests]
+
+
+def test_a_tab_that_follows_the_search_shows_the_same(tmp_path: Path) -> None:
+    about = about_search_by(toy.nsga2())
+    shown, begun = Individuals(about), 0
+
+    class Following:
+        def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
+            nonlocal shown, begun
+            with reading(tmp_path) as db:
+                if not shown.continues(about, db):
+                    shown, begun = Individuals(about), begun + 1
+                shown.read(db)
+            assert shown.best is not None and standing.best is not None
+            assert (shown.best.id, shown.best.fitness) == (standing.best.id, standing.best.fitness)
+            assert shown.bands[-1].high == max(standing.population)
+
+    run(tmp_path, Virtual(5, virtual.any_time), make=toy.nsga2, observers=[Following()])
+    whole = Individuals(about)
+    with reading(tmp_path) as db:
+        whole.read(db)
+    with Store(tmp_path) as store:
+        assert begun == len(store.rungs.promotions()) > 15, "only a promotion changes rows that were read"
+    assert (shown.bands, shown.bests, shown.left, shown.front) == (whole.bands, whole.bests, whole.left, whole.front)
 
 
 def test_a_copy_of_the_search_has_the_results_of_all_rungs(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ export class SearchData {
         kept[place] = answer.metrics[name]?.[at] ?? null;
       }
     }
-    for (const name of /** @type {const} */ (["finished", "mean", "low", "high"])) {
+    for (const name of /** @type {const} */ (["finished", "mean", "low", "high", "best"])) {
       /** @type {any[]} */ (old.population[name]).push(...answer.population[name]);
     }
     this.answer = { ...answer, columns: old.columns, metrics: old.metrics, population: old.population };
@@ -281,17 +281,7 @@ export class SearchData {
 
   /** @returns {number[]} the places of the individuals that were better than all before them, in the order of results */
   newBests() {
-    const { finished, fitness, status, rung } = this.columns;
-    const order = [...finished.keys()]
-      .filter((place) => finished[place] && status[place] === DONE)
-      .sort((a, b) => (finished[a] ?? 0) - (finished[b] ?? 0));
-    let [highest, best] = [0, -Infinity];
-    return order.filter((place) => {
-      const [on, value] = [rung[place] ?? 0, fitness[place] ?? -Infinity];
-      const isBetter = on > highest || (on === highest && value > best);
-      [highest, best] = isBetter ? [on, value] : [highest, best];
-      return isBetter;
-    });
+    return this.search.new_bests.map((id) => this.place(id));
   }
 
   /** @returns {(place: number) => boolean} whether an individual is done, and has a result of the highest rung */

@@ -68,7 +68,7 @@ export function overviewView(state) {
     const range = rangeOf(data, isWhole, random?.curve.best ?? []);
     const points = pointsOf(data, colours, legend.hidden, state.brushed, range[0]);
     const { population } = data.answer;
-    const lines = [...bestLines(data, points), ...meanLines(data)];
+    const lines = [...bestLines(data), ...meanLines(data)];
     if (random) {
       lines.push({ ...curveLine(random.curve), colour: pageColour("--ink-soft"), width: 2, dash: [3, 4], steps: true });
     }
@@ -270,21 +270,19 @@ function pointsOf(data, colours, hidden, brushed, floor) {
 }
 
 /**
+ * Returns the line of the best fitness so far, with a point where it changes and one at its end.
+ *
  * @param {SearchData} data
- * @param {Points} points
  * @returns {Line[]}
  */
-function bestLines(data, points) {
-  const { finished, fitness } = data.columns;
-  const bests = data.newBests();
-  const x = bests.map((place) => finished[place] ?? 0);
-  const y = bests.map((place) => fitness[place] ?? 0);
-  const last = finished.reduce((most, value) => Math.max(most, value), 0);
-  if (x.length) {
-    x.push(last);
-    y.push(y[y.length - 1] ?? 0);
-  }
-  return points.x.length ? [{ x, y, colour: pageColour("--best"), width: 2.5, steps: true }] : [];
+function bestLines(data) {
+  const { finished, best } = data.answer.population;
+  const places = [...best.keys()].filter(
+    (place) => best[place] !== null && (best[place] !== best[place - 1] || place === best.length - 1),
+  );
+  const x = places.map((place) => finished[place] ?? 0);
+  const y = places.map((place) => best[place] ?? 0);
+  return x.length ? [{ x, y, colour: pageColour("--best"), width: 2.5, steps: true }] : [];
 }
 
 /**

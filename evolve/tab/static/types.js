@@ -38,6 +38,7 @@
  *   correlation of its latest predictions
  * @property {{ name: string, direction: "max" | "min" }[]} objectives
  * @property {number[]} front the individuals that no other dominates, if the search has several objectives
+ * @property {number[]} new_bests the individuals that were better than all before them, in the order of results
  * @property {string} source description of the images or of the table
  * @property {number} seconds time of all runs of the driver
  * @property {number} flops arithmetic of all trainings
@@ -84,11 +85,12 @@
  */
 
 /**
- * @typedef {object} Population the members after each result
+ * @typedef {object} Population the members after each individual, with the fitnesses that the search knew at that time
  * @property {number[]} finished
  * @property {Values} mean
  * @property {Values} low
  * @property {Values} high
+ * @property {Values} best the best fitness so far
  */
 
 /**
