@@ -52,6 +52,7 @@ from evolve.search.loop import Observer, Search
 from evolve.search.plan import Tally, all_finished
 from evolve.search.state import is_finished
 from evolve.store import location
+from evolve.store.history import latest_correlation
 from evolve.store.store import TESTED, Store
 
 # The note in the store about what the settings with the value `'auto'` have become.
@@ -362,8 +363,4 @@ def _outcome(store: Store, tested: Classification | None, reason: str) -> Outcom
 def _predicted(store: Store) -> tuple[int, float | None]:
     """Returns how many individuals a model chose, and the rank correlation of its predictions for the latest ones."""
     chosen = store.predicted()
-    if not chosen:
-        return 0, None
-    from evolve.predictor.results import LATEST_CHOSEN, correlation  # It needs numpy, which takes a moment to load.
-
-    return len(chosen), correlation(chosen[-LATEST_CHOSEN:])
+    return (len(chosen), latest_correlation(chosen)) if chosen else (0, None)

@@ -249,7 +249,9 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
         say(console, f"{outcome.failed} of {outcome.finished} individual{many} failed, the latest because: {reason}")
     count, correlation = outcome.predicted
     if count:
-        shown = "" if correlation is None else f"; predicted and measured fitness: rank correlation {correlation:.2f}"
+        rung = " on the first rung" if any(one.rung for one in best) else ""
+        what = f"predicted and measured fitness{rung}"
+        shown = "" if correlation is None else f"; {what}: rank correlation {correlation:.2f}"
         say(console, f"a model chose {count} individual{'s' * (count != 1)}{shown}")
     for line in _shares(outcome):
         say(console, line)

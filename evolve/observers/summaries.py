@@ -222,7 +222,8 @@ _CURVES = {
     "population/species": ("Species", "The number of species in the population, for the algorithm NEAT."),
     "model/rank_correlation": (
         "Rank correlation of the model",
-        "The rank correlation of predicted and measured fitness of the latest individuals that the model chose.",
+        "The rank correlation of predicted and measured fitness of the latest individuals that the model chose. "
+        "With rungs, it is the fitness on the first rung.",
     ),
     "individual/accuracy": ("Accuracy", "The validation accuracy of each individual, after its training."),
     "individual/params": ("Parameters", "The number of trainable parameters of each individual."),

@@ -70,7 +70,7 @@ class Results:
 
         Args:
           id: the id of the individual.
-          fitness: its fitness.
+          fitness: its fitness; with rungs that on the first rung, which the models predict.
           predicted: the fitness that a model predicted when it chose the individual; None if no model chose it.
           scores: its scores by several objectives; empty if there is one objective, or the individual failed.
         """

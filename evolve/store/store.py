@@ -400,9 +400,14 @@ class Store:
         return {id: (fingerprint, genes) for id, fingerprint, genes in rows}
 
     def predicted(self) -> list[tuple[float, float]]:
-        """Returns the predicted and the measured fitness of individuals that a model chose, in the order of results."""
+        """Returns the predicted and the measured fitness of individuals that a model chose, in the order of results.
+
+        With rungs, the measured fitness is that of the first rung, because the model predicts it.
+        """
+        first = "select fitness from rungs where rungs.id = individuals.id and finished > 0 order by task limit 1"
         return self._execute(
-            "select predicted, fitness from individuals where predicted is not null and finished > 0 order by finished"
+            f"select predicted, coalesce(({first}), fitness) from individuals "
+            "where predicted is not null and finished > 0 order by finished"
         )
 
     def step_share(self) -> float | None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from evolve.algorithms.fronts import Point, Rated, joined
 from evolve.errors import SearchError
 from evolve.records import WORST, rank
+from evolve.store.history import latest_correlation
 from evolve.tab.about import About
 from evolve.tab.living import Band, Living, algorithm_of
 from evolve.tab.numbers import Number, number, rounded, significant, whole
@@ -127,7 +128,8 @@ class Individuals:
         self.best: Row | None = None
         # the ids of the individuals that were fitter than all before them, the latest one last
         self.new_bests: dict[int, None] = {}
-        self.chosen: list[tuple[float, float]] = []  # predicted and measured fitness, if a model chose the child
+        # the predicted fitness and the first one that was measured, of individuals that a model chose
+        self.chosen: list[tuple[float, float]] = []
         self.front: tuple[Row, ...] = ()  # the best by the first objective first
         self.version = 0
         self._worst = WORST  # the fitness of failed individuals
@@ -311,7 +313,7 @@ class Individuals:
         row, self._latest = self.rows[self.place[result.id]], result.id
         fitness = self._worst if result.fitness is None else result.fitness
         if row.predicted is not None:
-            self.chosen.append((row.predicted, row.fitness if row.fitness is not None else fitness))
+            self.chosen.append((row.predicted, fitness))
         self.costs.simulated += row.seconds or 0
         if row.status == DONE and len(self.scores[self.place[row.id]]) > 1:
             self.front = joined(self.front, row, self._rated)
@@ -375,9 +377,7 @@ class Individuals:
         """
         if not self.chosen:
             return None
-        from evolve.predictor.results import LATEST_CHOSEN, correlation  # It needs numpy, which takes a moment to load.
-
-        return {"chosen": len(self.chosen), "correlation": correlation(self.chosen[-LATEST_CHOSEN:])}
+        return {"chosen": len(self.chosen), "correlation": latest_correlation(self.chosen)}
 
     def descendants(self, id: int) -> int:
         """Returns the number of children of an individual, their children, and so on."""

@@ -21,7 +21,7 @@ from evolve.records import Standing, failed
 from evolve.search.front import Front
 from evolve.search.rungs import Ladder
 from evolve.store.database import FILE, reading
-from evolve.store.history import measured, standings
+from evolve.store.history import latest_correlation, measured, standings
 from evolve.store.rungs import continued, promoted
 from evolve.tab.about import About
 from evolve.tab.individuals import Individuals
@@ -312,6 +312,29 @@ def test_populations_from_the_store_are_those_that_observers_saw(tmp_path: Path)
     with Store(tmp_path) as store:
         found = [(one.id, now.population, now.best and now.best.id) for one, now in standings(store, toy.evolution())]
     assert found == seen and len(seen) > 80
+
+
+def test_predictions_are_compared_with_the_first_rung_everywhere(tmp_path: Path) -> None:
+    seen: list[float | None] = []
+
+    class Listener:
+        def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
+            seen.append(standing.correlation)
+
+    run(tmp_path, Virtual(5, virtual.any_time), make=toy.candidates, observers=[Listener()])
+    with Store(tmp_path) as store:
+        first = {one.id: one.fitness for one in reversed([*store.rungs.results()])}
+        chosen = [one for one in store.finished() if one.predicted is not None]
+        pairs = [(one.predicted or 0.0, first[one.id]) for one in chosen]
+        last = [(one.predicted or 0.0, one.fitness) for one in chosen]
+        assert store.predicted() == pairs and sum(one.rung > 0 for one in chosen) > 10
+        assert latest_correlation(pairs) != latest_correlation(last), "the highest rung would give another number"
+        assert [now.correlation for _, now in standings(store, toy.candidates())] == seen
+    assert seen[-1] == pytest.approx(latest_correlation(pairs))
+    shown = Individuals(about_search_by(toy.non_ageing()))
+    with reading(tmp_path) as db:
+        shown.read(db)
+    assert shown.model() == {"chosen": len(pairs), "correlation": pytest.approx(seen[-1])}
 
 
 # --- one promotion ---

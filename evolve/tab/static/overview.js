@@ -369,7 +369,9 @@ function showFacts(node, state) {
   if (search.model) {
     const { chosen, correlation } = search.model;
     const words = correlation === null ? "–" : correlation.toFixed(2);
-    items.push(["Rank correlation", words, `of predicted and measured fitness; a model chose ${chosen} individuals`]);
+    const rung = search.rungs.length ? " on the first rung" : "";
+    const what = `of predicted and measured fitness${rung}; a model chose ${chosen} individuals`;
+    items.push(["Rank correlation", words, what]);
   }
   if (search.simulated) {
     items.push(["Evaluation time", duration(search.simulated), "of all individuals together"]);
