@@ -10,12 +10,16 @@ from xml.sax.saxutils import escape
 
 from compiler.pictures.paints import INK, PALE, SOFT, WHITE
 from compiler.pictures.shapes import printable, text_width
+from dsl.wording import plural
 
 _MARKED, _OTHER = "#0072b2", "#98a3ae"
 _WIDTH, _HEIGHT = 520, 400  # of the area of points with its axes
 _LEFT, _TOP, _RIGHT, _BOTTOM = 74, 64, 24, 58  # from the edges of the picture to the area of points
 _TICKS = 5
 _SPREAD = 10.0  # a scale of positive numbers is logarithmic if the largest is this many times the smallest
+# At each end of an axis, this share of the points that are not marked may be outside. Such a point is outside if it is
+# further from the rest than this share of the length of the rest.
+_TAIL, _REACH = 0.1, 0.5
 _FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 _UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
 
@@ -83,17 +87,33 @@ class _Scale:
     is_logarithmic: bool
 
     @classmethod
-    def of(cls, values: Sequence[float], start: float, end: float) -> _Scale:
-        low, high = min(values), max(values)
+    def of(cls, marked: Sequence[float], others: Sequence[float], start: float, end: float) -> _Scale:
+        """Returns a scale on which the marked values can be read. A few others that are far away are not within it."""
+        low, high = _most(marked, others)
         is_logarithmic = low > 0 and high >= _SPREAD * low
+        values = [*marked, *others]
         if is_logarithmic:
             low, high = math.log(low), math.log(high)
+            values = [math.log(value) for value in values if value > 0]
+        reach = _REACH * (high - low)
+        inside = [value for value in values if low - reach <= value <= high + reach]
+        low, high = min(inside), max(inside)
         margin = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
         return cls(low - margin, high + margin, start, end, is_logarithmic)
 
+    def holds(self, value: float) -> bool:
+        """Returns whether a value lies within the scale."""
+        return 0 <= self._share(value) <= 1
+
     def __call__(self, value: float) -> float:
-        share = ((math.log(value) if self.is_logarithmic else value) - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
+        """Returns the position of a value. One that does not lie within the scale is at the nearer end."""
+        return self.start + min(1.0, max(0.0, self._share(value))) * (self.end - self.start)
+
+    def _share(self, value: float) -> float:
+        """Returns which share of the scale lies below a value."""
+        if self.is_logarithmic and value <= 0:
+            return -math.inf
+        return ((math.log(value) if self.is_logarithmic else value) - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
         """Returns round values within the scale."""
@@ -109,10 +129,22 @@ class _Scale:
         return [step * count for count in range(first, math.floor(self.high / step) + 1)]
 
 
+def _most(marked: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """Returns the range of the marked values and of most of the others; of all values if it has no length."""
+    order = sorted(others)
+    tail = math.floor(_TAIL * max(0, len(order) - 1))
+    most = [*marked, *order[tail : len(order) - tail]]
+    low, high = min(most), max(most)
+    return (low, high) if low < high else (min([*marked, *others]), max([*marked, *others]))
+
+
 def _panel(panel: Panel, left: float) -> Iterator[str]:
     start, end, top, bottom = left + _LEFT, left + _WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
-    across = _Scale.of([dot.x for dot in panel.dots], start, end)
-    up = _Scale.of([dot.y for dot in panel.dots], bottom, top)
+    marked = sorted((dot for dot in panel.dots if dot.is_marked), key=lambda dot: (dot.x, dot.y))
+    others = [dot for dot in panel.dots if not dot.is_marked]
+    across = _Scale.of([dot.x for dot in marked], [dot.x for dot in others], start, end)
+    up = _Scale.of([dot.y for dot in marked], [dot.y for dot in others], bottom, top)
+    are_inside = [across.holds(dot.x) and up.holds(dot.y) for dot in others]
     for value in up.ticks():
         y = up(value)
         yield _line([(start, y), (end, y)], "#e3e7eb")
@@ -128,10 +160,13 @@ def _panel(panel: Panel, left: float) -> Iterator[str]:
     middle = (top + bottom) / 2
     yield f'<g transform="rotate(-90 {left + 20:.1f} {middle:.1f})">'
     yield _text(left + 20, middle, f"{panel.up.words}{scale}", 12, INK) + "</g>"
-    for dot in sorted(panel.dots, key=lambda dot: dot.is_marked):
-        if not dot.is_marked:
+    for dot, is_inside in zip(others, are_inside, strict=True):
+        if is_inside:
             yield _circle(across(dot.x), up(dot.y), 3.0, _OTHER, 0.55, dot.note)
-    marked = sorted((dot for dot in panel.dots if dot.is_marked), key=lambda dot: (dot.x, dot.y))
+        else:
+            yield _ring(across(dot.x), up(dot.y), 3.0, _OTHER, dot.note)
+    if not all(are_inside):
+        yield _text(end, top - 6, f"○ {plural(are_inside.count(False), 'point')} outside the axes", 11, SOFT, "end")
     if panel.has_steps and marked:
         yield _line(list(_steps([(across(dot.x), up(dot.y)) for dot in marked], panel)), _MARKED, 1.5)
     for dot in marked:
@@ -170,6 +205,11 @@ def number(value: float) -> str:
 def _circle(x: float, y: float, radius: float, fill: str, opacity: float, note: str) -> str:
     place = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"'
     return f'<circle {place} fill="{fill}" fill-opacity="{opacity:g}"><title>{_safe(note)}</title></circle>'
+
+
+def _ring(x: float, y: float, radius: float, ink: str, note: str) -> str:
+    place = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"'
+    return f'<circle {place} fill="{WHITE}" stroke="{ink}" stroke-width="1.5"><title>{_safe(note)}</title></circle>'
 
 
 def _line(points: Sequence[tuple[float, float]], ink: str, stroke: float = 1.0) -> str:

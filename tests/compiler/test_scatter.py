@@ -86,6 +86,55 @@ def test_equal_negative_and_huge_values_are_drawn(points: tuple[tuple[float, flo
     assert not re.search("nan|inf", svg([panel(points)], "t"))
 
 
+FRONT = ((900.0, 0.8), (1000.0, 0.9), (1200.0, 0.95))
+NEAR = tuple((1000.0 + 10 * n, 0.7 + n / 200) for n in range(24))
+FAR = ((1_000_000.0, 0.75), (1100.0, 0.01))
+
+
+def crowd(*others: tuple[float, float], front: tuple[tuple[float, float], ...] = FRONT) -> ElementTree.Element:
+    """Returns a diagram of a front, whose points are named by numbers, and of others, whose names are letters."""
+    marked = [Dot(x, y, str(n), f"<{n}>", True) for n, (x, y) in enumerate(front)]
+    return read(
+        Panel(LESS, MORE, (*marked, *(Dot(x, y, "", f"<{chr(97 + n)}>", False) for n, (x, y) in enumerate(others))))
+    )
+
+
+def rings(root: ElementTree.Element) -> set[str]:
+    """Returns the names of the points that are drawn as rings."""
+    return {str(one.findtext(f"{SVG}title")).strip("<>") for one in root.iter(f"{SVG}circle") if "stroke" in one.attrib}
+
+
+def test_a_front_is_not_squeezed_by_single_far_points() -> None:
+    plain, found = crowd(*NEAR), crowd(*FAR, *NEAR)
+    assert not rings(plain) and not any("outside" in text for text in texts(plain))
+    assert rings(found) == {"a", "b"} and "○ 2 points outside the axes" in texts(found)
+    where = circles(found)
+    assert where["2"][0] - where["0"][0] > 0.8 * (520 - 74 - 24), "the front takes most of the axis across"
+    assert where["0"][1] - where["2"][1] > 0.4 * (400 - 64 - 58)
+    assert where["a"][0] == 520 - 24 and where["b"][1] == 400 - 58, "what is outside is drawn at the edge"
+    assert {*where} == {*"012", *(chr(97 + n) for n in range(26))}
+
+
+def test_a_far_point_of_the_front_is_within_the_axes() -> None:
+    found = crowd(*NEAR, front=(*FRONT, (1e6, 0.99)))
+    assert not rings(found)
+    assert "mult-adds (less is better), logarithmic scale" in texts(found)
+
+
+def test_among_ten_others_none_is_left_out_of_the_axes() -> None:
+    assert not rings(crowd(*FAR, *NEAR[:8]))
+    assert rings(crowd(*FAR, *NEAR[:9])) == {"a", "b"}
+
+
+def test_a_value_without_a_logarithm_is_at_the_edge() -> None:
+    found = crowd((0.0, 0.75), *((10.0**n, 0.7) for n in range(12)), front=((1.0, 0.8), (1e12, 0.9)))
+    assert rings(found) == {"a"} and circles(found)["a"][0] == 74
+
+
+def test_where_most_values_are_equal_all_are_within_the_axes() -> None:
+    assert not rings(crowd(*((1000.0, 0.7) for _ in range(30)), (2000.0, 0.1), front=((1000.0, 0.7),)))
+
+
 def test_numbers_are_short() -> None:
     assert [number(value) for value in (0.97512, 842, 31_200, 3_220_000, -1500, 0)] == [
         "0.9751", "842", "31.2k", "3.22M", "-1.5k", "0",
