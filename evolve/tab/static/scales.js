@@ -12,12 +12,58 @@
  * @returns {[number, number] | null}
  */
 export function spread(values, isLog) {
-  const low = values.reduce((a, b) => Math.min(a, b), Infinity);
-  const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  const [low, high] = ends(values);
   if (!(low < high) || (isLog && low <= 0)) {
     return null;
   }
-  return [unshare(-0.05, low, high, isLog), unshare(1.05, low, high, isLog)];
+  return withRoom([low, high], 0.05, isLog);
+}
+
+const TAIL = 0.1; // the share of the other points at each end of an axis that may be outside
+const REACH = 0.5; // such a point is outside if it is further from the rest than this share of the length of the rest
+
+/**
+ * Returns the range of an axis on which a front can be read: all of it, and the others without a few that are far away.
+ * It is null if no point is outside. `compiler/pictures/scatter.py` has the same rule.
+ *
+ * @param {readonly number[]} front
+ * @param {readonly number[]} others
+ * @param {boolean} isLog
+ * @returns {[number, number] | null}
+ */
+export function readable(front, others, isLog) {
+  const onAxis = (/** @type {readonly number[]} */ values) => (isLog ? values.filter((value) => value > 0) : values);
+  const scale = (/** @type {number} */ value) => (isLog ? Math.log(value) : value);
+  const order = Float64Array.from(onAxis(others)).sort();
+  const tail = Math.floor(TAIL * Math.max(0, order.length - 1));
+  const [low, high] = ends([...onAxis(front), ...order.subarray(tail, order.length - tail)]);
+  const reach = REACH * (scale(high) - scale(low));
+  if (!(reach > 0)) {
+    return null;
+  }
+  const values = [...onAxis(front), ...order];
+  const inside = values.filter((value) => scale(value) >= scale(low) - reach && scale(value) <= scale(high) + reach);
+  return inside.length < values.length ? ends(inside) : null;
+}
+
+/**
+ * @param {readonly number[]} values
+ * @returns {[number, number]}
+ */
+function ends(values) {
+  return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
+}
+
+/**
+ * Returns a range with room at both ends.
+ *
+ * @param {[number, number]} range
+ * @param {number} room as a share of the range
+ * @param {boolean} isLog
+ * @returns {[number, number]}
+ */
+export function withRoom([low, high], room, isLog) {
+  return [unshare(-room, low, high, isLog), unshare(1 + room, low, high, isLog)];
 }
 
 /**

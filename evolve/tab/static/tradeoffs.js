@@ -5,7 +5,7 @@
  */
 
 import { Chart } from "./chart.js";
-import { CROSS } from "./shapes.js";
+import { CROSS, RING } from "./shapes.js";
 import { pageColour } from "./colour.js";
 import { FAILED, paretoFront } from "./data.js";
 import { checkbox, chooser, element, fill, switcher } from "./dom.js";
@@ -13,6 +13,7 @@ import { shown } from "./format.js";
 import { Legend } from "./legend.js";
 import { describe, marked, numbers } from "./overview.js";
 import { parallelChart } from "./parallel.js";
+import { readable, withRoom } from "./scales.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./data.js").SearchData} SearchData */
@@ -20,6 +21,7 @@ import { parallelChart } from "./parallel.js";
 /** @typedef {import("./types.js").View} View */
 
 const FRONT_ROWS = 200;
+const ROOM = 0.03; // the share of an axis with outliers that is free at each end, where they are drawn
 
 /**
  * Returns the view.
@@ -34,6 +36,7 @@ export function tradeoffsView(state) {
   let isLogY = false;
   let page = "scatter";
   let listed = "";
+  let isWhole = false; // whether the axes have all individuals
   let areChosen = false; // whether the axes of this search were chosen
   const legend = new Legend("age", draw);
   const chart = new Chart({
@@ -47,6 +50,11 @@ export function tradeoffsView(state) {
     },
   });
   const axes = element("div", { class: "controls" });
+  const outside = element("span", { class: "line-keys", role: "status" });
+  const wholeRange = checkbox("whole range", isWhole, (isOn) => {
+    isWhole = isOn;
+    draw();
+  });
   const brushNote = element("span", { class: "hint", role: "status" });
   const front = element("section", { class: "front" });
   const scatter = element(
@@ -112,6 +120,8 @@ export function tradeoffsView(state) {
         draw();
       }),
       legend.chooser,
+      wholeRange,
+      outside,
     );
   }
 
@@ -142,8 +152,8 @@ export function tradeoffsView(state) {
     const [x, y] = [data.measure(xKey), data.measure(yKey)];
     const colours = legend.show(data);
     const objectives = data.objectives();
-    const isWhole = objectives.length > 2 && [x, y].every(({ key }) => objectives.some((one) => one.key === key));
-    const places = isWhole ? data.front() : paretoFront(data, x, y);
+    const isOfAll = objectives.length > 2 && [x, y].every(({ key }) => objectives.some((one) => one.key === key));
+    const places = isOfAll ? data.front() : paretoFront(data, x, y);
     const [across, up] = [numbers(data.values(x.key)), numbers(data.values(y.key))];
     const pale = new Uint8Array(data.count);
     const shapes = new Uint8Array(data.count);
@@ -154,9 +164,13 @@ export function tradeoffsView(state) {
       shapes[place] = data.columns.status[place] === FAILED ? CROSS : 0;
       pale[place] = state.brushed && !state.brushed.has(data.columns.id[place] ?? 0) ? 1 : 0;
     }
+    const [axisX, axisY] = [axis(x, isLogX && x.key === xKey), axis(y, isLogY && y.key === yKey)];
+    const cut = isWhole ? new Set() : cutOff(axisX, axisY, across, up, places);
+    cut.forEach((place) => (shapes[place] = RING));
+    fill(outside, cut.size > 0 && `○ ${cut.size.toLocaleString("en")} outside the axes`);
     chart.show({
-      x: axis(x, isLogX && x.key === xKey),
-      y: axis(y, isLogY && y.key === yKey),
+      x: axisX,
+      y: axisY,
       points: {
         x: across,
         y: up,
@@ -165,7 +179,7 @@ export function tradeoffsView(state) {
         shapes,
         ...(state.brushed ? { pale } : {}),
       },
-      lines: isWhole
+      lines: isOfAll
         ? []
         : [
             {
@@ -180,7 +194,7 @@ export function tradeoffsView(state) {
       marked: marked(data, state),
       empty: "No individual has both measures yet.",
     });
-    showFront(front, state, data, places, isWhole ? objectives : [x, y]);
+    showFront(front, state, data, places, isOfAll ? objectives : [x, y]);
   }
 
   function showBrush() {
@@ -240,6 +254,46 @@ export function tradeoffsView(state) {
 function axis(measure, isLog) {
   const direction = measure?.better ? (measure.better > 0 ? " (more is better)" : " (less is better)") : "";
   return { title: `${measure?.title ?? ""}${direction}`, kind: measure?.kind ?? "number", isLog };
+}
+
+/**
+ * Gives axes ranges in which the front can be read, and moves the points outside of them to the edge.
+ *
+ * @param {import("./chart.js").Axis} x
+ * @param {import("./chart.js").Axis} y
+ * @param {Float64Array} across the values of all individuals; NaN: the individual is not shown
+ * @param {Float64Array} up
+ * @param {readonly number[]} front the places of the individuals of the front
+ * @returns {Set<number>} the places of the individuals that were moved
+ */
+function cutOff(x, y, across, up, front) {
+  const isOn = (/** @type {number} */ value, /** @type {boolean | undefined} */ isLog) =>
+    isLog ? value > 0 : Number.isFinite(value);
+  const shown = [...across.keys()].filter(
+    (place) => isOn(across[place] ?? NaN, x.isLog) && isOn(up[place] ?? NaN, y.isLog),
+  );
+  const inFront = new Set(front);
+  const moved = /** @type {Set<number>} */ (new Set());
+  for (const [axis, values] of /** @type {const} */ ([
+    [x, across],
+    [y, up],
+  ])) {
+    const of = (/** @type {boolean} */ isFront) =>
+      shown.filter((place) => inFront.has(place) === isFront).map((place) => values[place] ?? NaN);
+    const range = readable(of(true), of(false), Boolean(axis.isLog));
+    if (range) {
+      axis.range = withRoom(range, ROOM, Boolean(axis.isLog));
+      const [below, above] = withRoom(range, ROOM / 2, Boolean(axis.isLog));
+      for (const place of shown) {
+        const value = values[place] ?? NaN;
+        if (value < range[0] || value > range[1]) {
+          moved.add(place);
+          values[place] = value < range[0] ? below : above;
+        }
+      }
+    }
+  }
+  return moved;
 }
 
 /**
