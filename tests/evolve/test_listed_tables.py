@@ -392,7 +392,7 @@ def rows_of(folder: Path) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("binding", ["search.candidates=5", "search.reuse=True"])
 def test_a_search_by_rows_with_several_fingerprints_resumes_with_the_same_proposals(
-    binding: str, toy: tuple[Path, Path], tmp_path: Path
+    binding: str, toy: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, gin = toy
     with np.load(path) as file:
@@ -412,6 +412,12 @@ def test_a_search_by_rows_with_several_fingerprints_resumes_with_the_same_propos
     own = [dsl.fingerprint(dsl.load(str(gin.with_suffix(".cell"))).space.genotype(str(row[3]))) for row in found]
     assert any(network != row[4] for network, row in zip(own, found, strict=True))
     assert (len({row[4] for row in found}) < 9) == ("reuse" in binding)
+    capsys.readouterr()
+    assert main.run(["export", f"--workdir={tmp_path / 'whole'}", "--csv"]) == 0
+    exported = [
+        (row["genotype"], row["fingerprint"]) for row in csv.DictReader(capsys.readouterr().out.splitlines(True))
+    ]
+    assert exported == [(row[3], row[4]) for row in found], "a network has one fingerprint, whichever genotype it is"
 
 
 def test_the_comparison_takes_a_table_by_fingerprints(
