@@ -106,30 +106,42 @@ def test_the_weights_of_a_normalization_stay_float32(norm: str, precision: str) 
     "text",
     ["conv[3x3, groups=3, filters=9, stride=2]", "conv[3x3, groups=2, dilation=2]", "conv[1x1, groups=6, bias=yes]"],
 )
-def test_a_grouped_convolution_is_the_same_without_the_gradient_of_tensorflow(
+def test_a_grouped_convolution_is_a_convolution_with_zeros_between_groups(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Filters of a group read the channels of their group alone, with and without the operation of TensorFlow."""
+    """Filters of a group read the channels of their group alone, in the forms with and without TensorFlow's gradient.
+
+    TensorFlow computes this gradient on GPUs, and on CPUs for which it uses oneDNN.
+    """
     operation = step_of(text).operations[0]
     value = tf.constant(RNG.normal(size=(2, 8, 8, 6)).astype(np.float32))
     weights = [tf.constant(RNG.normal(size=weight.shape).astype(np.float32)) for weight in operation.weights]
-    groups, kernel = value.shape[-1] // weights[0].shape[2], weights[0]
-    whole = np.zeros((*kernel.shape[:2], 6, kernel.shape[3]), np.float32)
-    for group in range(groups):
-        inputs, filters = (slice(group * n // groups, (group + 1) * n // groups) for n in (6, kernel.shape[3]))
-        whole[:, :, inputs, filters] = kernel[..., filters]
-    wanted = run(operation, value, whole, *weights[1:])
-    found = []
-    for known in (True, False):
-        monkeypatch.setattr(convolutions_layers, "_has_grouped_gradient", lambda _, known=known: known)
+    groups, count = value.shape[-1] // weights[0].shape[2], weights[0].shape[3]
+
+    def widened(kernel: Any) -> Any:
+        """Returns the kernel that reads all channels, with zeros for those of other groups."""
+        parts = []
+        for group, filters in enumerate(tf.split(kernel, groups, axis=-1)):
+            before = group * 6 // groups
+            parts.append(tf.pad(filters, [[0, 0], [0, 0], [before, 6 - before - 6 // groups], [0, 0]]))
+        return tf.concat(parts, axis=-1)
+
+    def result(change: Callable[[Any], Any]) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch([value, *weights])
-            out = LAYERS["conv"].run(Run(operation, (value,), tuple(weights)))
+            out = LAYERS["conv"].run(Run(operation, (value,), (change(weights[0]), *weights[1:])))
             loss = tf.reduce_sum(out * tf.random.stateless_normal(out.shape, (1, 2)))
-        found.append(tape.gradient(loss, [value, *weights]))
+        return out, tape.gradient(loss, [value, *weights])
+
+    wanted, gradients = result(widened)
+    assert wanted.shape[-1] == count
+    known = convolutions_layers._has_grouped_gradient(value.dtype.name)
+    for is_used in {known, False}:
+        monkeypatch.setattr(convolutions_layers, "_has_grouped_gradient", lambda _, is_used=is_used: is_used)
+        out, found = result(tf.identity)
         np.testing.assert_allclose(out, wanted, atol=1e-4)
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-3)
+        for one, other in zip(found, gradients, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])

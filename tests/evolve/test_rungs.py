@@ -12,12 +12,24 @@ import pytest
 
 from compiler import Epoch
 from compiler.domains import values
-from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Proposal, Search, Serial, Store, Task
+from evolve import (
+    Algorithm,
+    Evaluation,
+    Executor,
+    Individual,
+    Plan,
+    Proposal,
+    Search,
+    Serial,
+    Standing,
+    Store,
+    Task,
+)
 from evolve.algorithms import gin_name
 from evolve.algorithms.base import NonAgeing
 from evolve.found import _FITTEST
 from evolve.observers.journal import Journal
-from evolve.records import Standing, failed
+from evolve.records import failed
 from evolve.search.front import Front
 from evolve.search.rungs import Ladder
 from evolve.store.database import FILE, reading

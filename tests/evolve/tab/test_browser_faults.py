@@ -322,11 +322,11 @@ def test_a_choice_of_axes_keeps_what_is_selected(browser: Browser, address: str)
         tab.wait(".front tbody tr")
         chart = tab.chart()
         chart.drag(chart.pixel(0, 1), chart.pixel(1, 0.5))
-        words = tab.wait(".tradeoffs .controls [role=status]", "individuals are selected").inner_text().split()[0]
+        words = tab.wait(".tradeoffs .controls .hint[role=status]", "individuals are selected").inner_text().split()[0]
         tab.frame.get_by_role("button", name="All traits").click()
         tab.wait(".parallel .trait-picker summary").click()
         tab.frame.locator(".choices input").first.click()
-        assert tab.text(".tradeoffs .controls [role=status]").split()[0] == words
+        assert tab.text(".tradeoffs .controls .hint[role=status]").split()[0] == words
 
 
 def test_the_front_says_which_values_are_better(browser: Browser, address: str) -> None:
