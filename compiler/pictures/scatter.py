@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from xml.sax.saxutils import escape
 
 from compiler.pictures.paints import INK, PALE, SOFT, WHITE
@@ -171,7 +171,7 @@ def _panel(panel: Panel, left: float) -> Iterator[str]:
         yield _line(list(_steps([(across(dot.x), up(dot.y)) for dot in marked], panel)), _MARKED, 1.5)
     for dot in marked:
         yield _circle(across(dot.x), up(dot.y), 4.5, _MARKED, 1.0, dot.note)
-    yield from _names([(across(dot.x), up(dot.y), dot.name) for dot in marked], start, end)
+    yield from _names([(across(dot.x), up(dot.y), dot.name) for dot in marked], panel, start, end)
 
 
 def _steps(points: Sequence[tuple[float, float]], panel: Panel) -> Iterator[tuple[float, float]]:
@@ -183,15 +183,28 @@ def _steps(points: Sequence[tuple[float, float]], panel: Panel) -> Iterator[tupl
         yield x1, y1
 
 
-def _names(points: Sequence[tuple[float, float, str]], start: float, end: float) -> Iterator[str]:
-    """Yields the names of points, where they do not overlap an earlier name."""
-    taken: list[tuple[float, float]] = []
+def _names(points: Sequence[tuple[float, float, str]], panel: Panel, start: float, end: float) -> Iterator[str]:
+    """Yields the name of each point beside it, where it overlaps no earlier name and no point; otherwise none.
+
+    The better side comes first, since the steps between the points lie on the other side.
+    """
+    is_left, is_above = not panel.across.more_is_better, panel.up.more_is_better
+    taken = [(x - 5, x + 5, y - 5, y + 5) for x, y, _ in points]
     for x, y, name in points:
         wide = text_width(name, 11)
-        place = min(max(x + 8, start), end - wide), y - 8
-        if all(abs(place[0] - other[0]) > wide + 4 or abs(place[1] - other[1]) > 12 for other in taken):
-            taken.append(place)
-            yield _text(place[0], place[1], name, 11, INK, "start")
+        for at_left, above in product((is_left, not is_left), (is_above, not is_above)):
+            left = min(max(x - 7 - wide if at_left else x + 7, start), end - wide)
+            base = y - 7 if above else y + 15
+            box = left - 2, left + wide + 2, base - 9, base + 3
+            if not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                yield _text(left, base, name, 11, INK, "start")
+                break
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Returns whether two rectangles, each from left to right and from top to bottom, have a common point."""
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
 
 
 def number(value: float) -> str:

@@ -233,6 +233,9 @@ class Breeder(Generic[G]):
         if proposal is None:
             self._results.promote(individual.id, individual.fitness, individual.rung)
             return
+        if individual.rung:
+            # A duplicate took the result of a higher rung. The model has its network already, with all of its results.
+            return
         self._evaluated[individual.id] = proposal
         self._results.tell(individual.id, individual.fitness, proposal.predicted, individual.scores)
         needed = self._results.needed

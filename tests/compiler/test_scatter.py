@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from compiler.pictures.scatter import Axis, Dot, Panel, number, svg
+from compiler.pictures.shapes import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 LESS, MORE = Axis("mult-adds", False), Axis("accuracy", True)
@@ -113,6 +114,24 @@ def test_a_front_is_not_squeezed_by_single_far_points() -> None:
     assert where["0"][1] - where["2"][1] > 0.4 * (400 - 64 - 58)
     assert where["a"][0] == 520 - 24 and where["b"][1] == 400 - 58, "what is outside is drawn at the edge"
     assert {*where} == {*"012", *(chr(97 + n) for n in range(26))}
+
+
+def test_names_overlap_neither_each_other_nor_a_point() -> None:
+    near = tuple((1000.0 + 40 * n, 0.9 + n / 500) for n in range(12))
+    names = ["a long name", "b", "another long name", *map(str, range(9))]
+    dots = tuple(Dot(x, y, name, name, True) for (x, y), name in zip(near, names, strict=True))
+    root = read(Panel(LESS, MORE, (*dots, Dot(900.0, 0.5, "", "", False), Dot(9000.0, 0.1, "", "", False))))
+    found = [one for one in root.iter(f"{SVG}text") if one.text in names]
+    assert {"a long name", "8"} <= {one.text for one in found}
+    boxes = [
+        (x, x + text_width(str(one.text), 11), y - 8, y)
+        for one in found
+        for x, y in [(float(one.attrib["x"]), float(one.attrib["y"]))]
+    ]
+    points = [(x - 4.5, x + 4.5, y - 4.5, y + 4.5) for name, (x, y) in circles(root).items() if name in names]
+    for place, (left, right, top, bottom) in enumerate(boxes):
+        for other in [*boxes[:place], *points]:
+            assert right < other[0] or other[1] < left or bottom < other[2] or other[3] < top
 
 
 def test_a_far_point_of_the_front_is_within_the_axes() -> None:

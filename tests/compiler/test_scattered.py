@@ -47,7 +47,7 @@ def test_an_image_shows_its_own_digit_and_pieces_of_others() -> None:
 
 def test_the_shares_divide_the_digits() -> None:
     sizes = [len(labels) for _, labels in parts(found(test=0.5, validation=0.5))]
-    assert sizes == [DRAWN * 12, DRAWN * 12, DRAWN * 24]
+    assert sizes == [DRAWN["train"] * 12, DRAWN["validation"] * 12, DRAWN["test"] * 24]
 
 
 def test_a_share_that_leaves_a_part_without_a_class_is_refused() -> None:
@@ -58,7 +58,7 @@ def test_a_share_that_leaves_a_part_without_a_class_is_refused() -> None:
 def test_the_classes_are_the_digits() -> None:
     dataset = data.load("digits_scattered", validation=0.4)
     assert dataset.describe() == (
-        f"digits_scattered: 1,724 train, 1,150 validation, 720 test images of {CANVAS}x{CANVAS}x1, 10 classes"
+        f"digits_scattered: 1,724 train, 2,300 validation, 2,880 test images of {CANVAS}x{CANVAS}x1, 10 classes"
     )
     assert dataset.class_names == tuple("0123456789")
 

@@ -96,6 +96,18 @@ def test_it_tells_which_individuals_a_model_chose() -> None:
     assert correlation is not None and correlation > 0.3
 
 
+def test_the_result_of_a_higher_rung_that_a_duplicate_took_is_not_compared_with_the_first_rung() -> None:
+    breeder = candidates()
+    found(breeder, 40)
+    before, proposal = breeder.correlation, breeder.ask(41)
+    assert before is not None and proposal.predicted is not None
+    breeder.tell(replace(result(41, 1e6), rung=1))
+    assert breeder.correlation == before
+    breeder.ask(42)
+    breeder.tell(result(42, 1e6))
+    assert breeder.correlation != before
+
+
 def test_proposals_depend_only_on_results_that_are_paid_for() -> None:
     """Whatever the fitness of the other genotypes is, nothing that was proposed before they are evaluated changes."""
     first = found(candidates(), 60)
