@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         jobs = _jobs(options)
         algorithms = [_algorithm(job) for job in jobs]
         with interruptible(for_good=argv is None):
-            _run(jobs, console)
+            run(jobs, console)
         curves: dict[str, list[Curves]] = {}
         for job, algorithm in zip(jobs, algorithms, strict=True):
             curves.setdefault(job.algorithm, []).append(_curves(job, algorithm))
@@ -68,11 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"compare: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        _say(console, "\ninterrupted: all finished work is kept, and the same command resumes the comparison")
+        say(console, "\ninterrupted: all finished work is kept, and the same command resumes the comparison")
         return INTERRUPTED
     console.print(_table(curves))
     for text in _duels(curves):
-        _say(console, text)
+        say(console, text)
     _draw(curves, options.workdir, console)
     return DONE
 
@@ -86,15 +86,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gin_file", action="append", help="gin file with the settings (compare.gin); repeatable")
     parser.add_argument("--gin_param", action="append", default=[], help="a setting of all searches; repeatable")
     parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="their gin names, separated by commas")
-    parser.add_argument("--seeds", type=_from_one, default=5, help="number of random seeds, from 0 on (5)")
-    parser.add_argument("--individuals", type=_from_one, help="number in each search, in place of the gin file's")
+    parser.add_argument("--seeds", type=from_one, default=5, help="number of random seeds, from 0 on (5)")
+    parser.add_argument("--individuals", type=from_one, help="number in each search, in place of the gin file's")
     parser.add_argument(
         "--workdir", type=Path, default=Path("runs/compare"), help="folder of all searches (runs/compare)"
     )
     return parser
 
 
-def _from_one(text: str) -> int:
+def from_one(text: str) -> int:
+    """Returns the whole number from 1 on that an option of a command has.
+
+    Raises:
+      argparse.ArgumentTypeError: it has another value.
+    """
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
@@ -120,13 +125,14 @@ def _algorithm(job: Job) -> Algorithm[dsl.Genotype]:
     return config.algorithm(CellSpace(seed.space, (1, 1, 1), 1))
 
 
-def _run(jobs: Sequence[Job], console: Console) -> None:
+def run(jobs: Sequence[Job], console: Console) -> None:
+    """Runs searches one after another, or resumes them, and prints how long the others will take."""
     started, here = time.monotonic(), 0
     silent = Console(quiet=True)
-    _say(console, f"watch: evolve board --workdir={shlex.quote(str(jobs[0].folder.parents[1]))}")
+    say(console, f"watch: evolve board --workdir={shlex.quote(str(jobs[0].folder.parents[1]))}")
     for number, job in enumerate(jobs, 1):
         config = job.config()
-        _say(console, f"{number} of {len(jobs)}: {job.algorithm}, random seed {job.seed}")
+        say(console, f"{number} of {len(jobs)}: {job.algorithm}, random seed {job.seed}")
         before = _finished(job)
         # Limits and workers may differ from those of the last run. A folder of another search is refused all the same.
         search(config, job.folder, silent, changed=True)
@@ -134,7 +140,7 @@ def _run(jobs: Sequence[Job], console: Console) -> None:
         if here and number < len(jobs):
             pace = here / (time.monotonic() - started)
             left = sum(config.search.individuals - _finished(job) for job in jobs[number:])
-            _say(console, f"  {3600 * pace:,.0f} models an hour, about {progress.duration(left / pace)} left")
+            say(console, f"  {3600 * pace:,.0f} models an hour, about {progress.duration(left / pace)} left")
 
 
 def _finished(job: Job) -> int:
@@ -195,12 +201,12 @@ def _draw(curves: Mapping[str, Sequence[Curves]], folder: Path, console: Console
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
-        _say(console, "no picture: matplotlib is missing; pip install 'amoeba-evolve[plot]', then run the same command")
+        say(console, "no picture: matplotlib is missing; pip install 'amoeba-evolve[plot]', then run the same command")
         return
-    _say(console, f"drawn: {', '.join(map(str, written))}")
+    say(console, f"drawn: {', '.join(map(str, written))}")
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
     """Prints a line without wrapping it."""
     console.print(text, markup=False, soft_wrap=True)
 

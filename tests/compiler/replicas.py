@@ -32,7 +32,7 @@ def main(name: str, devices: int) -> None:
         label_smoothing=0.1, sync_batch_norm=True,
     )  # fmt: skip
     digits = feed(data.load("digits", validation=0.2))
-    genotype = dsl.load("pnasnet_5.cell", {"N": 1, "F": 4})
+    genotype = dsl.load("pnasnet_5.cell", {"N": 0, "F": 4, "after": 0})
     graph = compiler.resolve(genotype, digits.input_shape, digits.classes)
     trainer = Trainer(graph, digits, settings, strategy, seed=1)
     trainer.refresh()

@@ -38,8 +38,13 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-def test_replicas_learn_what_one_device_learns() -> None:
-    alone = ended(started("default", 1))
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Any]:
+    """The results of one device."""
+    return ended(started("default", 1))
+
+
+def test_replicas_learn_what_one_device_learns(alone: dict[str, Any]) -> None:
     mirrored = ended(started("mirrored", 2))
     assert (alone["replicas"], mirrored["replicas"]) == (1, 2)
     assert_same(alone, mirrored)
@@ -49,7 +54,7 @@ def test_replicas_learn_what_one_device_learns() -> None:
         assert on_devices == pytest.approx(from_host, rel=1e-5), "images on the devices give the same batches"
 
 
-def test_two_workers_learn_what_one_device_learns() -> None:
+def test_two_workers_learn_what_one_device_learns(alone: dict[str, Any]) -> None:
     ports = []
     for _ in range(2):
         with socket.socket() as free:
@@ -65,7 +70,6 @@ def test_two_workers_learn_what_one_device_learns() -> None:
     found = [ended(worker) for worker in workers]
     assert [worker["replicas"] for worker in found] == [2, 2]
     assert [worker["chief"] for worker in found] == [True, False]
-    alone = ended(started("default", 1))
     for worker in found:
         assert_same(alone, worker)
 
