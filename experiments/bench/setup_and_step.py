@@ -216,8 +216,8 @@ def small_network(repetitions: int, clock: str) -> None:
     one, fit, default = measure([replace(case, clock=clock) for case in cases], repetitions)
     where = "N=1 F=8, 8x8x1, batch 64"
     _head()
-    _row(f"set-up, {where}, 1 thread", one.setup, fit.setup, 0.3)
-    _row(f"step, {where}, 1 thread", one.step, fit.step, 1.0)
+    _row(f"set-up, {where}, 1 thread", one.setup, fit.setup, 0.2)
+    _row(f"step, {where}, 1 thread", one.step, fit.step, 0.9)
     _row(f"step, {where}, 1 thread over fit's default threads", one.step, default.step, 0.4)
 
 

@@ -50,7 +50,7 @@ def test_every_shipped_file_builds_and_explains_itself(path: Path) -> None:
 
 def test_amoeba_gin_is_the_small_search() -> None:
     made = config.read(["amoeba.gin"], [])
-    assert (made.search.individuals, made.search.params) == (100, {"N": 0, "F": 8, "after": 1})
+    assert (made.search.individuals, made.search.params) == (100, {"N": 0, "F": 16, "after": 1})
     assert not made.search.repeat_networks
     assert settings(made.algorithm(cell_space(made))) == {
         "regularized_evolution.population_size": 20,
