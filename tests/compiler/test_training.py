@@ -64,8 +64,15 @@ def test_weights_carry_the_genotypes_names(trained: Trained) -> None:
 def test_the_same_seed_gives_the_same_training(digits: Dataset) -> None:
     genotype = dsl.load("nasnet.cell", {"N": 1, "F": 4})
     once, again, other = (train(genotype, digits, Training(epochs=1, batch_size=64), seed=seed) for seed in (3, 3, 4))
-    assert once.history == again.history
-    assert once.history != other.history
+    # This process has several threads, between which sums have no fixed order. A worker has one thread, and its results
+    # are equal to the last bit (test_serial).
+    assert losses(once) == pytest.approx(losses(again), rel=1e-5)
+    assert losses(once) != pytest.approx(losses(other), rel=1e-5)
+
+
+def losses(trained: Trained) -> list[float | None]:
+    """Returns the training loss and the validation loss of each epoch."""
+    return [loss for epoch in trained.history for loss in (epoch.loss, epoch.validation_loss)]
 
 
 def test_moving_statistics_are_those_of_the_data(trained: Trained) -> None:

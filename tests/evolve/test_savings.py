@@ -17,7 +17,10 @@ def command(tmp_path: Path) -> list[str]:
     (tmp_path / "small.cell").write_text(SPACE)
     plain = [line for line in SEARCH.splitlines() if "rungs" not in line and "reduction" not in line]
     (tmp_path / "small.gin").write_text("\n".join(plain).format(inherit=False))
-    return [f"--gin_file={tmp_path / 'small.gin'}", f"--workdir={tmp_path / 'out'}", "--seeds=1", "--candidates=5"]
+    # An earlier test may have used TensorFlow in this process, which then cannot train as a worker does.
+    workers = ["--gin_param=search.executor='processes'", "--gin_param=processes.workers=1"]
+    folders = [f"--gin_file={tmp_path / 'small.gin'}", f"--workdir={tmp_path / 'out'}"]
+    return [*folders, *workers, "--seeds=1", "--candidates=5"]
 
 
 def test_both_searches_are_kept_and_compared(
