@@ -6,6 +6,7 @@ turned and scaled at random, and pieces of other digits, which the network has t
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
@@ -45,7 +46,18 @@ def scattered(digits: Images, names: tuple[str, ...], wanted: Wanted) -> Found:
         Raw(_drawn(part, drawn, rng), np.repeat(part.labels, drawn), f"digits_scattered: {what}", f"labels of {what}")
         for part, rng, (what, drawn) in zip(parts, rngs, DRAWN.items(), strict=True)
     )
-    return Found("digits_scattered", train, test, names, validation)
+    return Found("digits_scattered", train, test, names, validation, _digest(digits, wanted.settings.seed))
+
+
+def _digest(digits: Images, seed: int) -> str:
+    """Returns the digest of digits and of one image of each, drawn by a random seed.
+
+    It does not depend on the shares of the parts, so a final training may have other shares than its search.
+    """
+    whole = hashlib.sha256()
+    for array in (digits.images, digits.labels, _drawn(digits, 1, np.random.default_rng(seed))):
+        whole.update(np.ascontiguousarray(array).tobytes())
+    return whole.hexdigest()
 
 
 def _drawn(part: Images, drawn: int, rng: np.random.Generator) -> Array:

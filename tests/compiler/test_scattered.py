@@ -66,3 +66,15 @@ def test_the_classes_are_the_digits() -> None:
 def test_two_images_of_a_digit_differ() -> None:
     images, _ = parts(found())[0]
     assert len({image.tobytes() for image in images}) == len(images)
+
+
+def test_the_images_are_known_by_the_digits_and_the_seed_whatever_the_shares() -> None:
+    """A final training holds out fewer images than its search."""
+    digest = found(validation=0.4).digest
+    assert digest == found(validation=0.1).digest == found(test=0.5, validation=0.5).digest
+    assert digest != found(validation=0.4, seed=1).digest
+
+
+def test_the_test_images_do_not_depend_on_the_share_of_the_validation_images() -> None:
+    (_, _, (one, labels)), (_, _, (other, others)) = parts(found(validation=0.4)), parts(found(validation=0.1))
+    assert np.array_equal(one, other) and np.array_equal(labels, others)
