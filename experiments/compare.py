@@ -9,7 +9,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -52,29 +52,43 @@ class Job:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns the exit code."""
     options = _parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console = console_of_command()
+    return exit_code("compare", console, lambda: _compare(options, console, for_good=argv is None))
+
+
+def console_of_command() -> Console:
+    """Returns the console on which a command prints: as wide as the terminal, or of 120 columns in a file."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def exit_code(program: str, console: Console, work: Callable[[], None]) -> int:
+    """Does the work of a command that runs searches, and returns its exit code. A mistake is printed as one message."""
     try:
-        jobs = _jobs(options)
-        algorithms = [_algorithm(job) for job in jobs]
-        with interruptible(for_good=argv is None):
-            run(jobs, console)
-        curves: dict[str, list[Curves]] = {}
-        for job, algorithm in zip(jobs, algorithms, strict=True):
-            curves.setdefault(job.algorithm, []).append(_curves(job, algorithm))
+        work()
     except (UsageError, dsl.CellError) as error:
-        print(f"compare: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return MISTAKE
     except SearchError as error:
-        print(f"compare: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         say(console, "\ninterrupted: all finished work is kept, and the same command resumes the comparison")
         return INTERRUPTED
+    return DONE
+
+
+def _compare(options: argparse.Namespace, console: Console, *, for_good: bool) -> None:
+    jobs = _jobs(options)
+    algorithms = [_algorithm(job) for job in jobs]
+    with interruptible(for_good=for_good):
+        run(jobs, console)
+    curves: dict[str, list[Curves]] = {}
+    for job, algorithm in zip(jobs, algorithms, strict=True):
+        curves.setdefault(job.algorithm, []).append(_curves(job, algorithm))
     console.print(_table(curves))
     for text in _duels(curves):
         say(console, text)
     _draw(curves, options.workdir, console)
-    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,8 +139,11 @@ def _algorithm(job: Job) -> Algorithm[dsl.Genotype]:
     return config.algorithm(CellSpace(seed.space, (1, 1, 1), 1))
 
 
-def run(jobs: Sequence[Job], console: Console) -> None:
-    """Runs searches one after another, or resumes them, and prints how long the others will take."""
+def run(jobs: Sequence[Job], console: Console, *, are_counted: bool = True) -> None:
+    """Runs searches one after another, or resumes them, and prints how long the others will take.
+
+    With `are_counted=False` this is not printed, because the searches do not end at a number of individuals.
+    """
     started, here = time.monotonic(), 0
     silent = Console(quiet=True)
     say(console, f"watch: evolve board --workdir={shlex.quote(str(jobs[0].folder.parents[1]))}")
@@ -137,7 +154,7 @@ def run(jobs: Sequence[Job], console: Console) -> None:
         # Limits and workers may differ from those of the last run. A folder of another search is refused all the same.
         search(config, job.folder, silent, changed=True)
         here += _finished(job) - before
-        if here and number < len(jobs):
+        if are_counted and here and number < len(jobs):
             pace = here / (time.monotonic() - started)
             left = sum(config.search.individuals - _finished(job) for job in jobs[number:])
             say(console, f"  {3600 * pace:,.0f} models an hour, about {progress.duration(left / pace)} left")

@@ -1,7 +1,8 @@
 """Measures how much training rungs and candidates save: `python -m experiments.savings --gin_file=amoeba.gin`.
 
-For each random seed, the search of the gin file comes first. Then the same search with candidates, rungs or both runs
-until one of its networks, trained for all epochs, is as good as the best network of the first search. The arithmetic of
+For each random seed, the search of the gin file comes first. Then the same search runs with candidates
+and, if `--rungs` names some, with rungs. It ends when one of its networks, trained for all epochs, is as good as the
+best network of the first search. The arithmetic of
 both is compared: 3 x mult-adds x training images x epochs, summed over all trainings. The second search ends at the
 latest when it has spent the arithmetic of the first one. The same command resumes, and `--workdir` may be that of
 `experiments.compare`, whose searches are then taken as the first ones.
@@ -20,10 +21,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-import dsl
-from compiler.interrupts import INTERRUPTED, interruptible
-from evolve import SearchError, Store, UsageError
-from experiments.compare import DONE, FAILED, MISTAKE, Job, from_one, run, say
+from compiler.interrupts import interruptible
+from evolve import Store
+from experiments.compare import Job, console_of_command, exit_code, from_one, run, say
 
 MOST = 100_000  # individuals of a second search, which ends at its goal or at its budget
 
@@ -54,30 +54,23 @@ class Saving:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns the exit code."""
     options = _parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    try:
-        plain = [_plain(options, seed) for seed in range(options.seeds)]
-        for job in (*plain, *(_saving(options, job, Spent(1.0, 0, 1.0)) for job in plain)):
-            job.config()  # A wrong setting raises an error here, before any search runs.
-        with interruptible(for_good=argv is None):
-            run(plain, console)
-            found = [_spent(job) for job in plain]
-            saving = [_saving(options, job, goal) for job, goal in zip(plain, found, strict=True)]
-            run(saving, console)
-        reached = [_spent(job) for job in saving]
-    except (UsageError, dsl.CellError) as error:
-        print(f"savings: {error}", file=sys.stderr)
-        return MISTAKE
-    except SearchError as error:
-        print(f"savings: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        say(console, "\ninterrupted: all finished work is kept, and the same command goes on")
-        return INTERRUPTED
+    console = console_of_command()
+    return exit_code("savings", console, lambda: _measure(options, console, for_good=argv is None))
+
+
+def _measure(options: argparse.Namespace, console: Console, *, for_good: bool) -> None:
+    plain = [_plain(options, seed) for seed in range(options.seeds)]
+    for job in (*plain, *(_saving(options, job, Spent(1.0, 0, 1.0)) for job in plain)):
+        job.config()  # A wrong setting raises an error here, before any search runs.
+    with interruptible(for_good=for_good):
+        run(plain, console)
+        found = [_spent(job) for job in plain]
+        saving = [_saving(options, job, goal) for job, goal in zip(plain, found, strict=True)]
+        run(saving, console, are_counted=False)
+    reached = [_spent(job) for job in saving]
     savings = [Saving(job.seed, *pair) for job, *pair in zip(plain, found, reached, strict=True)]
     console.print(_table(savings))
     say(console, summary(savings))
-    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from compiler.images.splits import Images, completed
 
 CANVAS = 12  # height and width of an image, in pixels; a digit of scikit-learn has 8x8
 INK = 16  # the greatest value of a pixel in the digits of scikit-learn
-# Images of each digit. A training takes longer with more of them; a measured accuracy becomes surer and costs little.
+# Images of each digit. More training images make a training longer. More of the others make an accuracy more exact.
 DRAWN = {"train": 2, "validation": 4, "test": 8}
 FRAGMENTS = 2  # pieces of other digits in an image
 FRAGMENT = 4  # height and width of the window of another digit that a piece shows, before it is scaled

@@ -2,8 +2,8 @@
 
 A worker traces each chain of operations once, and later networks call the traced chain. The set-up of children of one
 parent is measured in the space of `amoeba.gin`: of each child in a process of its own, and of all children in one
-process after their parent. Set-up is the processor time from the genotype to the end of the first training step and of
-an evaluation. TensorFlow and the images are loaded before.
+process after their parent. Set-up is the processor time from the genotype to the end of the first training step. The
+evaluation is traced by then too. TensorFlow and the images are loaded before.
 
 A core has idle time for a second training only while the first one waits. So the share of a core that a training takes
 is measured, and the time of two trainings at once in two threads of one process, compared with one after the other. The
