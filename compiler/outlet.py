@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from compiler import tensorflow_import
+
 
 class Outlet:
     """A text stream that keeps the first error in writing.
@@ -118,9 +120,10 @@ def quiet(log: Path | None = None) -> Iterator[None]:
     """A context in which text for standard error is appended to a file, or dropped if no file is given.
 
     Text of C++ libraries is included. Exceptions are not changed. If TensorFlow is imported in the context, it logs
-    nothing afterwards, unless the user has set its log level.
+    nothing afterwards and its `tf.keras` is tf-keras, unless the user has set the environment variables for this.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads the variable at its first import.
+    for name, value in tensorflow_import.VARIABLES.items():
+        os.environ.setdefault(name, value)
     sys.stderr.flush()
     terminal, file = os.dup(2), os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(file, 2)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from evolve.executors import Executor
 from evolve.fitness.base import Fitness
-from evolve.fitness.training import weights_file
+from evolve.fitness.kept_weights import weights_file
 from evolve.observers.keep import write_best
 from evolve.prepared import Run
 from evolve.records import Individual

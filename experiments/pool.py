@@ -9,6 +9,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 
+from evolve.executors import machine
+
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
@@ -20,8 +22,7 @@ def processes(count: int) -> Iterator[Executor]:
 
 def _prepare() -> None:
     """Limits libraries to one thread in this process, turns TensorFlow's log off, and watches the parent process."""
-    threads = dict.fromkeys(("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    os.environ.update(threads, TF_CPP_MIN_LOG_LEVEL="3")
+    os.environ.update(machine.threads())
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Measures with how much training rungs and candidates reach the result of a search without them.",
     )
     parser.add_argument("--gin_file", action="append", help="gin file with the settings (amoeba.gin); repeatable")
-    parser.add_argument("--gin_param", action="append", default=[], help="a setting of all searches; repeatable")
+    parser.add_argument("--gin_param", action="append", default=[], help="a setting of both searches; repeatable")
     parser.add_argument("--algorithm", default="regularized_evolution", help="its gin name (regularized_evolution)")
     parser.add_argument("--seeds", type=from_one, default=5, help="number of random seeds, from 0 on (5)")
     parser.add_argument("--candidates", type=from_one, default=100, help="children among which a model chooses (100)")
@@ -91,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the epochs of the rungs below the last one, which has all epochs (no rungs)",
     )
     parser.add_argument("--reduction", type=from_one, default=3, help="of this number of results, one goes on (3)")
+    parser.add_argument(
+        "--saving_param", action="append", default=[], help="a setting of the second searches alone; repeatable"
+    )
     parser.add_argument("--name", default="saving", help="name of the folder of the second searches (saving)")
     parser.add_argument(
         "--workdir", type=Path, default=Path("runs/savings"), help="folder of all searches (runs/savings)"
@@ -116,6 +119,7 @@ def _saving(options: argparse.Namespace, job: Job, goal: Spent) -> Job:
     if options.rungs:
         rungs = (*options.rungs, job.config().training.epochs)
         own += [f"search.rungs = {rungs}", f"search.reduction = {options.reduction}"]
+    own += options.saving_param
     return replace(job, bindings=(*job.bindings, *own), folder=options.workdir / options.name / str(job.seed))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from compiler import tensorflow_import
 from compiler.domains import Domain, is_number, optional, whole
 from compiler.errors import pasted
 from evolve.errors import UsageError
@@ -62,13 +63,13 @@ class WorkerSettings:
 
 
 def threads(count: int = 1) -> dict[str, str]:
-    """Returns environment variables that give TensorFlow `count` threads and turn its log off.
+    """Returns environment variables that give TensorFlow `count` threads, turn its log off and choose tf-keras.
 
     TensorFlow reads the variables when it is first imported. By default a worker has one thread, because several
     workers with one thread each use the cores better than one worker with many threads.
     """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
-    return {**dict.fromkeys(names, str(count)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {**dict.fromkeys(names, str(count)), **tensorflow_import.VARIABLES}
 
 
 def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: int = 0) -> int:

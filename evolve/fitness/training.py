@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import socket
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import dsl
 from compiler.epochs import Epoch, Pace
 from compiler.errors import CompileError, DataError, Diverged, pasted
-from compiler.filesystem import Place
 from compiler.graph.cost import Cost
 from compiler.graph.resolve import resolve
 from compiler.images import fit
@@ -22,12 +20,12 @@ from compiler.images.inventory import Progress
 from compiler.images.kept import Kept
 from compiler.settings import DatasetSettings, Training
 from compiler.training.metrics import RECALL
-from compiler.training.part import Checkpoint, Part
+from compiler.training.part import Part
 from dsl.wording import plural
 from evolve import loaded
-from evolve.errors import KEPT, UsageError
+from evolve.errors import UsageError
 from evolve.executors.together import Meeting
-from evolve.fitness import running
+from evolve.fitness import kept_weights, running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
@@ -105,7 +103,7 @@ class TrainingFitness(ImagesFitness):
 
     def can_test(self, id: int) -> bool:
         """Whether the weights of the individual were kept."""
-        return weights_file(self.weights, id).exists()
+        return kept_weights.weights_file(self.weights, id).exists()
 
     def evaluate(self, task: Task) -> Evaluation:
         """Returns the evaluation of one individual. Its seconds do not include the import of TensorFlow."""
@@ -121,10 +119,9 @@ class TrainingFitness(ImagesFitness):
         """
         import tensorflow as tf
 
-        from compiler.networks import weights
         from compiler.training import candidate
 
-        self._check_folder()
+        kept_weights.check_folder(self.weights)
         self._check_gpu()
         feed = self._feed(task.repeat)
         part, lost = self._part(task)
@@ -148,6 +145,7 @@ class TrainingFitness(ImagesFitness):
         except tf.errors.OpError as error:
             where = f"TensorFlow failed on {socket.gethostname()} while it trained individual {task.id}"
             raise UsageError(unrecorded(f"{where}: {_reason(error)}")) from None
+        differences = kept_weights.differences(self.weights, trained.layers, task.compared if self.inherit else ())
         measured = Evaluation(
             trained.accuracy,
             history=trained.history,
@@ -159,7 +157,7 @@ class TrainingFitness(ImagesFitness):
             data_seconds=trained.data_seconds,
             inherited=None if initial is None is pretrained else trained.inherited / trained.weights,
             note="; ".join(filter(None, (lost, note, self._stopped(task, trained.history)))),
-            weight_differences=self._differences(trained.layers, task),
+            weight_differences=differences,
             epochs=None if part is None else len(trained.history) - begun,
         )
         if task.repeat == 0:
@@ -171,9 +169,7 @@ class TrainingFitness(ImagesFitness):
         found = rank(fitness, (cost.params, cost.mult_adds))
         best = rank(task.best, task.best_size)
         if self.inherit or found < (best if task.keep_above is None else rank(task.keep_above, task.keep_above_size)):
-            path = weights_file(self.weights, task.id)
-            with _naming(path, "written"):
-                weights.save(path, weights.weights_of(trained.layers))
+            kept_weights.save(self.weights, task.id, trained.layers)
         return replace(measured, graph=trained.model.to_json() if found < best else "")
 
     # The methods for trainings in rungs.
@@ -188,14 +184,13 @@ class TrainingFitness(ImagesFitness):
             return None, ""
         part = Part(self._last_epoch(task), least=dict(task.least))
         if task.rung + 1 < len(self.rungs):
-            path = checkpoint_file(self.weights, task.id, task.rung)
-            part = replace(part, keep=functools.partial(_keep, path))
+            path = kept_weights.checkpoint_file(self.weights, task.id, task.rung)
+            part = replace(part, keep=functools.partial(kept_weights.save_checkpoint, path))
         if not task.rung:
             return part, ""
-        path = checkpoint_file(self.weights, task.id, task.rung - 1)
+        path = kept_weights.checkpoint_file(self.weights, task.id, task.rung - 1)
         try:
-            with _naming(path, "read"):
-                return replace(part, start=Checkpoint.read(path)), ""
+            return replace(part, start=kept_weights.read_checkpoint(path)), ""
         except CompileError as error:
             return part, f"trained anew from the first epoch: {error}"
 
@@ -289,7 +284,7 @@ class TrainingFitness(ImagesFitness):
             return None
         feed = self._feed()
         model = lower(resolve(parsed(self.space).genotype(genotype), feed.input_shape, feed.classes))
-        path = weights_file(self.weights, id)
+        path = kept_weights.weights_file(self.weights, id)
         try:
             values = weights.read(path)
             weights.restore(step_layers(model), values)
@@ -301,25 +296,6 @@ class TrainingFitness(ImagesFitness):
             raise UsageError(unrecorded(error)) from None
         metrics = self._stored(found.metrics(feed.class_names))
         return Classification.of(tuple(map(tuple, found.confusion.tolist())), feed.class_names, metrics)
-
-    def _check_folder(self) -> None:
-        """Checks that this worker can reach the folder of the weights. Otherwise a training would be lost at its end.
-
-        Raises:
-          UsageError: the worker cannot reach the folder.
-        """
-        folder, here = self.weights.parent, f"a worker on {socket.gethostname()}"
-        try:
-            seen = folder.is_dir()
-        except OSError as error:
-            reason = error.strerror or error
-            raise UsageError(f"{here} cannot use {folder}, where weights are kept: {reason}") from None
-        if not seen:
-            raise UsageError(
-                f"{here} cannot reach the folder {folder}, where weights are kept: "
-                "choose a --workdir on storage that all machines share, or keep weights at an address: "
-                f"{pasted('search.storage', 'gs://bucket/run')}"
-            )
 
     def _feed(self, repeat: int = 0) -> Any:
         """Returns the feed of the images of the search. With folds, that of a repeat validates on its fold.
@@ -336,66 +312,11 @@ class TrainingFitness(ImagesFitness):
             raise UsageError(unrecorded(error)) from None
 
     def _initial(self, task: Task) -> tuple[Any, str]:
-        """Returns the weights that the individual inherits, and a note for its row.
-
-        If the individual does not inherit weights, the result is None and an empty note. If the weights of a parent
-        are missing or damaged, the individual starts without them, and the note has the reason.
-        """
-        from compiler.networks import weights
-
+        """Returns the weights that the individual inherits, None if it inherits none, and a note for its row."""
         if not self.inherit or task.weights_from is None:
             return None, ""
         otherwise = "trained from random" if self.initial is None else "started from the initial"
-        found, note = self._read(task.weights_from, f"{otherwise} weights")
-        if task.mate_weights_from is None:
-            return found, note
-        other, lacking = self._read(task.mate_weights_from, "started without the weights of its mate")
-        return weights.of_parents(found, other, task.from_mate), "; ".join(filter(None, (note, lacking)))
-
-    def _differences(self, layers: Any, task: Task) -> tuple[tuple[int, float], ...]:
-        """Returns the differences between the trained weights and those of the individuals `task.compared`.
-
-        An individual whose weights are missing, or have no key and shape in common with these, is left out.
-        """
-        from compiler.networks import weights
-
-        compared = task.compared if self.inherit else ()
-        found = ((id, weights.difference(layers, self._read(id, "")[0])) for id in compared)
-        return tuple((id, apart) for id, apart in found if apart is not None)
-
-    def _read(self, id: int, otherwise: str) -> tuple[Any, str]:
-        """Returns the weights of an individual and an empty note.
-
-        If the weights are missing or damaged, returns none, and a note that begins with `otherwise`.
-        """
-        from compiler.networks import weights
-
-        path = weights_file(self.weights, id)
-        try:
-            with _naming(path, "read"):
-                return weights.read(path), ""
-        except CompileError as error:
-            return {}, f"{otherwise}: {error}"
-
-
-def best_folder(storage: Place) -> Place:
-    """Returns the folder with the best network of a search and its weights. `cell export` reads this folder."""
-    return storage / "best"
-
-
-def weights_file(folder: Place, id: int) -> Place:
-    """Returns the file of the weights of an individual."""
-    return folder / f"{id}.npz"
-
-
-def checkpoint_file(weights: Place, id: int, rung: int) -> Place:
-    """Returns the file of the checkpoint of an individual after a rung. `weights` is the folder of the weights."""
-    return weights.parent / "checkpoints" / f"{id}-{rung}.npz"
-
-
-def _keep(path: Place, checkpoint: Checkpoint) -> None:
-    with _naming(path, "written"):
-        checkpoint.save(path)
+        return kept_weights.inherited(self.weights, task, f"{otherwise} weights")
 
 
 def _reason(error: Any) -> str:
@@ -439,19 +360,3 @@ def _made_feed(
             )
     found = fold(found, number, settings.folds or 0, settings.seed)
     return feed(found if scale is None else found.normalized_by(*scale))
-
-
-@contextmanager
-def _naming(path: Place, verb: str) -> Iterator[None]:
-    """A context that raises an OSError as a UsageError, which names the file of weights `path`.
-
-    Args:
-      path: the file.
-      verb: the past participle of what is done with the file, such as "read".
-    """
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"the weights {path} cannot be {verb}: {error.strerror or error}; remove the cause: {KEPT}"
-        ) from None

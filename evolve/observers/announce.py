@@ -9,7 +9,7 @@ from compiler.errors import CompileError
 from compiler.graph.resolve import resolve
 from compiler.settings import GENES
 from dsl.wording import by_x, plural
-from evolve.fitness.training import best_folder
+from evolve.fitness.kept_weights import best_folder
 from evolve.prepared import Run
 
 PAGE = "http://localhost:6006/#amoeba"  # TensorBoard with the tab Evolution open

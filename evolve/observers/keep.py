@@ -13,7 +13,7 @@ from compiler.filesystem import Place
 from compiler.networks import saved, weights
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
-from evolve.fitness.training import best_folder, checkpoint_file, weights_file
+from evolve.fitness.kept_weights import best_folder, checkpoint_file, weights_file
 from evolve.records import Individual, Standing, accuracy_of
 from evolve.store.location import FRONT
 

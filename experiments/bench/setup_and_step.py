@@ -32,7 +32,7 @@ import numpy as np
 
 import compiler
 import dsl
-from compiler import Training
+from compiler import Training, tensorflow_import
 from evolve import loaded
 from evolve.executors import machine
 
@@ -192,7 +192,7 @@ def _images(folder: Path, shape: tuple[int, int, int]) -> Path:
 def _in_a_process(case: Case, images: Path) -> Measured:
     one_thread = machine.threads()
     kept = {name: value for name, value in os.environ.items() if name not in one_thread}
-    threads = one_thread if case.threads == 1 else {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    threads = one_thread if case.threads == 1 else tensorflow_import.VARIABLES
     command = [sys.executable, "-m", "experiments.bench.setup_and_step", "--child", json.dumps(asdict(case))]
     child = subprocess.run(
         [*command, "--images", str(images)], env={**kept, **threads}, capture_output=True, text=True,

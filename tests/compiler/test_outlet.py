@@ -206,3 +206,16 @@ def test_the_time_to_end_is_over_with_the_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt), interruptible():
         os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("chosen", "loads_keras_3"), [(None, False), ("0", True)])
+def test_tensorflow_loads_one_keras_unless_the_user_chooses_otherwise(chosen: str | None, loads_keras_3: bool) -> None:
+    code = (
+        "import sys\nfrom compiler.outlet import quiet\nwith quiet(): import tensorflow, tf_keras\n"
+        "print('keras' in sys.modules, tensorflow.keras.Model is tf_keras.Model)"
+    )
+    variables = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    if chosen is not None:
+        variables["TF_USE_LEGACY_KERAS"] = chosen
+    ended = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{loads_keras_3} {not loads_keras_3}\n"

@@ -24,7 +24,8 @@ from evolve import Task, UsageError
 from evolve.fitness import running, training
 from evolve.fitness.base import Fitness
 from evolve.fitness.function import FunctionFitness, fitness_function
-from evolve.fitness.training import TrainingFitness, weights_file
+from evolve.fitness.kept_weights import weights_file
+from evolve.fitness.training import TrainingFitness
 from evolve.records import LOWEST, Classification
 
 PARAMS = {"N": 1, "F": 4}

@@ -15,7 +15,7 @@ import dsl
 from compiler.networks import saved, weights
 from evolve import Individual, Standing, Store, Task, UsageError, config, main
 from evolve.algorithms.fronts import non_dominated
-from evolve.fitness.training import weights_file
+from evolve.fitness.kept_weights import weights_file
 from evolve.objectives import Objective, Objectives
 from evolve.observers.front import Found
 from evolve.observers.front import read as front_of

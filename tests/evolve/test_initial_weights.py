@@ -18,7 +18,8 @@ from compiler.networks import pretrained, saved, weights
 from evolve import Evaluation, Store, Task, UsageError, config, main
 from evolve.fitness.images import facts_of
 from evolve.fitness.initial import Initial
-from evolve.fitness.training import TrainingFitness, weights_file
+from evolve.fitness.kept_weights import weights_file
+from evolve.fitness.training import TrainingFitness
 from evolve.prepared import Run, prepare
 
 TEXT = """

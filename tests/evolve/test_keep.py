@@ -12,7 +12,8 @@ from compiler import DatasetSettings, Training, resolve
 from compiler.networks import saved, weights
 from evolve import Individual, Standing, UsageError
 from evolve.fitness.facts import Facts
-from evolve.fitness.training import TrainingFitness, weights_file
+from evolve.fitness.kept_weights import weights_file
+from evolve.fitness.training import TrainingFitness
 from evolve.observers.keep import Keeper
 
 SEED = dsl.load("large_scale.cell")

@@ -26,7 +26,8 @@ def command(tmp_path: Path) -> list[str]:
 def test_both_searches_are_kept_and_compared(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert savings.main([*command, "--rungs", "1"]) == 0
+    command += ["--rungs", "1", "--saving_param=regularized_evolution.second_mutation=0.5"]
+    assert savings.main(command) == 0
     said = capsys.readouterr().out
     with Store(tmp_path / "out" / "regularized_evolution" / "0") as plain:
         goal, whole = plain.best(1)[0].fitness, plain.spent()
@@ -37,11 +38,21 @@ def test_both_searches_are_kept_and_compared(
     assert reached or spent.flops >= whole.flops, "it ends at its goal, or with the same arithmetic"
     assert f"{goal:.4f}" in said and f"{whole.flops:.3g}" in said and f"{spent.flops:.3g}" in said
     assert f"{'1' if reached else '0'} of 1 searches reached the goal" in said
-    assert savings.main([*command, "--rungs", "1"]) == 0
+    for name, is_set in (("regularized_evolution", False), ("saving", True)):
+        assert ("second_mutation = 0.5" in (tmp_path / "out" / name / "0" / "config.gin").read_text()) is is_set
+    assert savings.main(command) == 0
     assert capsys.readouterr().out.splitlines()[-9:] == said.splitlines()[-9:], "the same command adds nothing"
 
 
-@pytest.mark.parametrize("option", [("--rungs", "2", "1"), ("--rungs", "3"), ("--gin_param=search.seeed = 1",)])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--rungs", "2", "1"),
+        ("--rungs", "3"),
+        ("--gin_param=search.seeed = 1",),
+        ("--saving_param=search.seeed = 1",),
+    ],
+)
 def test_mistakes_are_printed_before_a_search_runs(
     command: list[str], option: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
