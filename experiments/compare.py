@@ -6,6 +6,7 @@ Every search has its own work directory, as with the command `evolve`. So the sa
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import sys
 import time
@@ -19,9 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 import dsl
+from compiler.errors import pasted
 from compiler.interrupts import INTERRUPTED, interruptible
 from evolve import Algorithm, CellSpace, SearchError, Store, UsageError
 from evolve import config as gin_config
+from evolve.objectives import is_share
 from evolve.observers import progress
 from evolve.search.retraining import best_of
 from evolve.store.history import measured, standings
@@ -44,9 +47,20 @@ class Job:
     beside: tuple[str, ...]  # the names of all compared algorithms, for any of which `bindings` may have settings
 
     def config(self) -> gin_config.Config:
-        """Returns the settings of the search. From now on, gin fills in these settings in this process."""
+        """Returns the settings of the search. From now on, gin fills in these settings in this process.
+
+        Raises:
+          UsageError: a setting is wrong, or less of the fitness may be better.
+        """
         own = (f"search.algorithm = {self.algorithm!r}", f"search.seed = {self.seed}")
-        return gin_config.read(self.files, (*self.bindings, *own), self.beside)
+        config = gin_config.read(self.files, (*self.bindings, *own), self.beside)
+        metric = config.search.first_metric
+        if metric is not None and not is_share(metric):
+            raise UsageError(
+                f"searches are compared by a metric from 0 to 1 of which more is better, and the fitness is {metric!r}:"
+                f" {pasted('search.metric', 'accuracy')}, and leave out search.objectives"
+            )
+        return config
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -172,8 +186,8 @@ def _curves(job: Job, algorithm: Algorithm[dsl.Genotype]) -> Curves:
     with Store(job.folder) as store:
         for _, standing in standings(store, algorithm):
             members = measured(standing.population)
-            best.append(standing.best.fitness if standing.best else 0.0)
-            population.append(mean(members) if members else 0.0)
+            best.append(standing.best.fitness if standing.best else math.nan)
+            population.append(mean(members) if members else math.nan)
         chosen = best_of(store)
         tested = None if chosen is None else store.tested(chosen.id)
     return Curves(tuple(best), tuple(population), None if tested is None else tested.accuracy)

@@ -124,11 +124,11 @@ def _saving(options: argparse.Namespace, job: Job, goal: Spent) -> Job:
 
 
 def _spent(job: Job) -> Spent:
-    """Returns the best fitness of a search after all epochs, 0 if no network had all, and what the search has spent."""
+    """Returns what a search has spent, and its best fitness after all epochs, which is -inf without such a network."""
     last = max(0, len(job.config().search.rungs) - 1)
     with Store(job.folder) as store:
         best, spent = next(iter(store.best(1)), None), store.spent()
-        return Spent(best.fitness if best and best.rung == last else 0.0, spent.finished, spent.flops)
+        return Spent(best.fitness if best and best.rung == last else -math.inf, spent.finished, spent.flops)
 
 
 def _table(savings: Sequence[Saving]) -> Table:

@@ -100,13 +100,13 @@ def _measured(document: Document, line: int, column: int, images: Images) -> lis
 
 def _of_step(seed: dsl.Genotype, steps: Sequence[Step], line: int, column: int) -> str | None:
     before = [
-        (section, index) for section in seed.network.sections for index, step in enumerate(section.steps)
+        f"{section.name}/{step.label or index}/"
+        for section in seed.network.sections for index, step in enumerate(section.steps)
         if step.position is not None and (step.position.line, step.position.column) <= (line, column)
     ]  # fmt: skip
     if not before:
         return None
-    section, index = before[-1]
-    found = [step for step in steps if step.key.startswith(f"{section.name}/{index}/")]
+    found = [step for step in steps if step.key.startswith(before[-1])]
     if not found:
         return None
     repeated = "" if len(found) == 1 else f", {len(found)} repetitions"

@@ -168,7 +168,7 @@ class CellGraph:
         """Returns the value of a concatenation. The parts of a concatenation within it are its own."""
         frame = self.frame
         # Where the first term decides the shape, or the width is split, a concatenation by itself has other shapes.
-        if frame.scope is not None or not frame.order_counts:
+        if not frame.joins_apart:
             if self.has_concatenation:
                 groups = [self.parts(part) for part in parts]
                 if sum(map(len, groups)) <= _MOST_PARTS:
@@ -194,9 +194,11 @@ class CellGraph:
         return self.add(PRODUCT, tuple(live), self.frame.first_decides)
 
     def may_fit(self, state: str) -> bool:
-        """Returns whether a state is an input whose shape may differ from the output's, so that `fit` adds weights."""
+        """Returns whether a state may have another shape than the output, so that `fit` adds weights at each read."""
         frame = self.frame
-        has_fit = state in frame.values and (frame.is_fitted or frame.first_decides)
+        if state not in frame.values:
+            return frame.is_fitted and self.channels[state] != frame.place.filters
+        has_fit = frame.is_fitted or frame.first_decides
         return has_fit and (frame.place.stride != 1 or self.channels[state] != frame.place.filters)
 
     def label(self, applied: s.Op, channels: Value, reads_input: bool) -> Label:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from dsl.identity.canonical import Hash, Sum, canonical, digest, hashed
 from dsl.identity.cell_graph import CellGraph
+from dsl.identity.channel_order import order_counts
 from dsl.identity.frames import FILTERS, FREE, Calls, Frame, calls_of, frame_of
 from dsl.identity.stacking import Lines, Use, stacking_of
 from dsl.space.cache import Cache
@@ -19,7 +20,7 @@ from dsl.space.genotype import Genes, Genotype, Space
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-VERSION = 2  # changes when equal genotypes have other fingerprints than before; version 0.7.0 has version 1
+VERSION = 3  # changes when equal genotypes have other fingerprints than before; version 0.9.0 has version 2
 _MOST_SAME = 4096
 T = TypeVar("T")
 
@@ -38,6 +39,8 @@ class FingerprintCache:
     take longer than the rest of a fingerprint.
     """
 
+    order_counts = False  # whether the order of the channels that cells return has an effect
+
     def __init__(self, space: Space) -> None:
         self.cells: Cache[str] = Cache()
         self.lines = Lines()
@@ -45,7 +48,7 @@ class FingerprintCache:
         self.reads = space.nests or bool(space.read)  # whether a cell may contain another cell, or read a gene
         self.uses = functools.lru_cache(maxsize=256)(functools.partial(calls_of, space))
         self.frames: Cache[tuple[tuple[object, ...], Frame]] = Cache(256)
-        self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space))
+        self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space, self.order_counts))
         self._same: dict[object, Any] = {}
 
     def same(self, value: T) -> T:
@@ -56,17 +59,27 @@ class FingerprintCache:
         return found
 
 
+class _OrderedCache(FingerprintCache):
+    """The caches for genotypes in which the order of the channels that cells return has an effect."""
+
+    order_counts = True
+
+
 def fingerprint(genotype: Genotype) -> str:
     """Returns the fingerprint, which is equal for genotypes that are the same network, also those of other spaces.
 
     Names and order do not count, and neither do dead nodes, or genes that no live part of the network reads.
     """
-    cache = genotype.space.once(FingerprintCache)
+    cache = _cache(genotype)
     network = _stacked(genotype, cache)
     cells = ["\n" + _at(calls, genotype.cell(name), genotype, cache) for name, calls in network.calls]
     whole = network.start.copy()
     whole.update("".join(cells).encode())
     return whole.hexdigest()
+
+
+def _cache(genotype: Genotype) -> FingerprintCache:
+    return genotype.space.once(_OrderedCache if order_counts(genotype) else FingerprintCache)
 
 
 def _stacked(genotype: Genotype, cache: FingerprintCache) -> _Stacked:
@@ -83,7 +96,7 @@ def _stacked(genotype: Genotype, cache: FingerprintCache) -> _Stacked:
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     """Returns the fingerprint of one cell, which does not depend on its name."""
-    cache = genotype.space.once(FingerprintCache)
+    cache = _cache(genotype)
     return _at(cache.uses(cell.name, genotype.read), cell, genotype, cache)
 
 

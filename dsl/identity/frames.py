@@ -73,6 +73,7 @@ class Frame:
       each: for each input that is declared with `each`, the label of its operation.
       first_decides: whether the first term of a sum decides its shape.
       order_counts: whether the order of a concatenation at the return has a meaning.
+      joins_apart: whether a concatenation within a concatenation gives its parts other shapes than the outer one.
       is_fitted: whether all terms of a sum have the filters of the cell.
       scope: the values of the names in a cell with brackets; None for a cell without brackets.
     """
@@ -91,15 +92,19 @@ class Frame:
     each: Mapping[str, str]
     first_decides: bool
     order_counts: bool
+    joins_apart: bool
     is_fitted: bool
     scope: Scope | None
 
 
 def frame_of(
-    space: Space, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, settings: Formals | None,
-    calls: Calls, read: Genes,
+    space: Space, order_counts: bool, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None,
+    settings: Formals | None, calls: Calls, read: Genes,
 ) -> Frame:  # fmt: skip
-    """Returns the facts of a cell with these parts, which the network uses in this way and which reads these genes."""
+    """Returns the facts of a cell with these parts, which the network uses in this way and which reads these genes.
+
+    `order_counts` says whether the order of the channels that cells return has an effect in the network.
+    """
     given = space.defined(read)
     if settings is not None:
         return _frame_with_brackets(given, inputs, settings)
@@ -118,6 +123,7 @@ def frame_of(
         Place(filters, 1),
         {item.name: f"each {_kind(item, given)}" for item in inputs if item.each and item.kind is not None},
         by_first,
+        order_counts or by_first or width == "split",
         by_first or width == "split",
         fit is not None and filters is not None,
         None,
@@ -148,6 +154,7 @@ def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settin
         first_decides=False,
         # How a cell is used may depend on the order of its channels.
         order_counts=True,
+        joins_apart=False,
         is_fitted=False,
         scope=scope,
     )
@@ -195,6 +202,12 @@ def calls_of(space: Space, name: str, read: Genes) -> Calls:
     if not calls or all("filters" in settings for settings in asked):
         values = {evaluate(settings["filters"], scope) for settings in asked}
         filters = values.pop() if len(values) == 1 and not space.nests else FILTERS
-    if not calls or any("stride" in settings for settings in asked) or any(step.stride for _, step in calls):
+    # A cell that contains this one may give it another stride.
+    if (
+        not calls
+        or space.nests
+        or any("stride" in settings for settings in asked)
+        or any(step.stride for _, step in calls)
+    ):
         return filters, Symbol("stride")
     return filters, own

@@ -49,7 +49,7 @@ class GraphCache:
         self.stackings: Cache[Stacking] = Cache(256)
         self.graphs: Cache[tuple[OpGraph, tuple[str, ...]]] = Cache()
         self.cells: Alike[s.Cell] = Alike()  # many children of one parent have equal cells
-        self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space))
+        self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space, False))
 
 
 def graphs(genotype: Genotype) -> Mapping[str, OpGraph]:

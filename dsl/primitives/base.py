@@ -70,6 +70,10 @@ class Primitive:
         setting.
       channel_divisor: the name of the setting by which the channels of the input are divided; None without such a
         setting.
+      channel_groups: the name of the setting that is the number of equal groups into which channels are divided; None
+        without such a setting. With more than one group, the order of the channels has an effect.
+      mixes_channels: whether each output channel is a trained mixture of all input channels, so that their order has no
+        effect.
       flattens: whether the output channels depend on the size of the map, which the language does not know.
       role: the purpose for which the language itself uses the primitive; None for most primitives.
       has_weights: whether each use has weights of its own. Then two uses on one value give two values.
@@ -85,6 +89,8 @@ class Primitive:
     channels: str | None = None
     channel_factor: str | None = None
     channel_divisor: str | None = None
+    channel_groups: str | None = None
+    mixes_channels: bool = False
     flattens: bool = False
     role: Role | None = None
     has_weights: bool = False
@@ -155,6 +161,9 @@ def checked(primitive: Primitive) -> Primitive:
         not in (None, *names),
         f"`channel_divisor` names no setting: {primitive.channel_divisor}": primitive.channel_divisor
         not in (None, *names),
+        f"`channel_groups` names no setting: {primitive.channel_groups}": primitive.channel_groups
+        not in (None, *names),
+        "it mixes channels and has no weights": primitive.mixes_channels and not primitive.has_weights,
         f"`identity` names no setting: {primitive.identity}": not set(primitive.identity or ()) <= set(names),
         "it is idempotent and has weights": primitive.idempotent and not primitive.is_pure,
         "`meaning` does not end with a full stop": not primitive.meaning.endswith("."),

@@ -62,6 +62,8 @@ RECORDS = (
         ),
         channels="filters",
         channel_factor="depth",
+        channel_groups="groups",
+        mixes_channels=True,
         has_weights=True,
     ),
     Primitive(
@@ -75,6 +77,7 @@ RECORDS = (
         meaning="Two 1x1 convolutions with strides, concatenated; the second one is moved by one pixel (NASNet).",
         settings=(_STRIDE, _FILTERS),
         channels="filters",
+        mixes_channels=True,
         has_weights=True,
     ),
     # pooling
@@ -122,6 +125,7 @@ RECORDS = (
         meaning="One of `of` equal groups of channels; the first has the index 1 (ShuffleNetV2).",
         settings=(Setting("index", COUNT, required=True), Setting("of", COUNT, required=True)),
         channel_divisor="of",
+        channel_groups="of",
         added=True,
         identity={"of": 1},
     ),
@@ -130,6 +134,7 @@ RECORDS = (
         meaning="The channels in another order: the first ones of all `groups` equal groups, then the second ones, and "
         "so on (ShuffleNet).",
         settings=(Setting("groups", COUNT, required=True),),
+        channel_groups="groups",
         added=True,
         identity={"groups": 1},
     ),
@@ -154,6 +159,7 @@ RECORDS = (
         meaning="Multi-head self-attention over the positions of a map: query, key, value and output are projections "
         "with biases, and each head has an equal part of the channels (Transformer, ViT).",
         settings=(Setting("heads", COUNT, required=True),),
+        mixes_channels=True,
         has_weights=True,
         added=True,
     ),
@@ -194,6 +200,7 @@ RECORDS = (
         meaning="Normalization over the map and the channels of each of `groups` equal groups of channels, then a "
         "scale and an offset for each channel.",
         settings=(Setting("groups", COUNT, required=True), Setting("epsilon", POSITIVE, 1e-3)),
+        channel_groups="groups",
         has_weights=True,
         added=True,
     ),
@@ -246,6 +253,7 @@ RECORDS = (
         "and a bias. It replaces the channels by the units.",
         settings=(Setting("units", COUNT, required=True), replace(_BIAS, default="yes")),
         channels="units",
+        mixes_channels=True,
         has_weights=True,
     ),
     # joins, which make one state of several states

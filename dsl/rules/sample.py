@@ -17,6 +17,7 @@ from dsl.rules.scene import Scene, Unfit
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, key
 from dsl.space.steps import OWN, has, takes_wires
+from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.tree.edit import GeneRef, NodeRef, Ref, StepRef, TermRef
 from dsl.tree.network import step_at
@@ -124,6 +125,10 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
             return None  # Its whole domain is a free choice, whatever the rule draws.
         # A gene without members is a number. A variable may stand for it in a rule that draws from another gene's set.
         values = tuple(each for each in values if domain.taken(each, str) is not None)
+    if isinstance(place, TermRef) and attribute == ("input",):
+        earlier = edit.states(scene.genotype.cell(place.cell), place.node)
+        if not set(values) <= set(earlier):
+            return None  # Whether a term may read another state depends on what that state reads.
     if isinstance(place, StepRef):
         values = tuple(each for each in values if _is_taken(each, statement.target))
     if isinstance(place, StepRef) and attribute == ("op",):

@@ -210,6 +210,27 @@ def test_hover_tells_the_meaning_the_shape_and_the_cost(session: Run) -> None:
     session(talk, input="28x28x1", classes=4)
 
 
+def test_hover_finds_a_step_by_its_label(session: Run) -> None:
+    text = (
+        "op unit[kernel] = conv[kernel] | batch_norm\nnetwork { stem: conv[3x3, filters=8]  "
+        "body: unit[1x1, filters=16], 2: unit[5x5, filters=32], 1: unit[3x3, filters=64]  "
+        "head: global_avg_pool | dense[classes] }\n"
+    )
+
+    async def talk(editor: Editor) -> None:
+        async def shown(word: str) -> str:
+            found = await editor.client.text_document_hover_async(lsp.HoverParams(**editor.at("net.cell", text, word)))
+            assert found is not None
+            assert isinstance(found.contents, lsp.MarkupContent)
+            return found.contents.value
+
+        editor.open("net.cell", text)
+        for step, filters in (("unit[1x1", 16), ("unit[5x5", 32), ("unit[3x3", 64)):
+            assert f"output 28x28x{filters}: " in await shown(step)
+
+    session(talk, input="28x28x1", classes=4)
+
+
 def test_definition_and_references_reach_other_files(session: Run) -> None:
     async def talk(editor: Editor) -> None:
         editor.open("net.cell", NET)

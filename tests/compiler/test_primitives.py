@@ -6,6 +6,7 @@ A new primitive is one row of `TRIED`: the operations, or the nodes of a cell, w
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
@@ -185,6 +186,39 @@ def with_gradients(operation: Operation, inputs: tuple[Any, ...], trains: bool) 
     return [value, *tape.gradient(loss, variables, unconnected_gradients="zero")]
 
 
+def mixes(operation: Operation, value: Any) -> bool:
+    """Returns whether each output channel of an operation depends on each input channel."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(value)
+        found = LAYERS[operation.primitive].run(Run(operation, (value,), weights_of(operation), tf.constant([0, 1])))
+        sums = [tf.reduce_sum(found[..., channel] ** 2) for channel in range(found.shape[-1])]
+    axes = tuple(range(len(value.shape) - 1))
+    return all(np.abs(tape.gradient(one, value)).sum(axes).all() for one in sums)
+
+
+def is_alike(operation: Operation, value: Any) -> bool:
+    """Returns whether an operation does the same to all channels, apart from the weights that belong to a channel."""
+    channels = value.shape[-1]
+    order = np.roll(np.arange(channels), 1)
+
+    def result(images: Any, weights: tuple[Any, ...]) -> Any:
+        found = LAYERS[operation.primitive].run(Run(operation, (images,), weights, tf.constant([0, 1])))
+        return np.array(found[0] if operation.keeps_statistics else found)
+
+    def reordered(weight: Any) -> list[Any]:
+        axes = [axis for axis, size in enumerate(weight.shape) if size == channels]
+        return [weight, *(tf.gather(weight, order, axis=axis) for axis in axes)]
+
+    if prod(operation.shape) % channels:
+        return False
+    weights = weights_of(operation)
+    # After `flatten`, the channels of a pixel stand together too.
+    wanted = result(value, weights).reshape(-1, channels)[:, order].reshape(-1)
+    tried = itertools.product(*map(reordered, weights))
+    images = tf.gather(value, order, axis=-1)
+    return any(np.allclose(result(images, each).reshape(-1), wanted, atol=1e-5) for each in tried)
+
+
 def test_every_primitive_is_tried() -> None:
     assert not TRIED.keys() ^ PRIMITIVES.keys()
     for name, text in ROWS:
@@ -241,6 +275,18 @@ class TestEveryPrimitive:
             usual, trained = (with_gradients(operation, inputs, trains) for trains in (False, True))
             for expected, found in zip(usual, trained, strict=True):
                 np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+    def test_the_order_of_channels_has_the_effect_that_its_record_declares(self, name: str, text: str) -> None:
+        primitive = PRIMITIVES[name]
+        if primitive.joins or primitive.is_random or primitive.role in (Role.NOTHING, Role.FIT_BY_FIRST):
+            return
+        for operation, (value,) in parts_of(name, text):
+            groups = operation.settings[primitive.channel_groups] if primitive.channel_groups else 1
+            if primitive.mixes_channels:
+                assert mixes(operation, value) == (groups == 1)
+            else:
+                has_own_group = groups == value.shape[-1] == operation.shape[-1]  # each channel
+                assert is_alike(operation, value) == (groups == 1 or has_own_group)
 
     def test_it_defines_a_gradient_only_where_its_layers_declare_it(self, name: str, text: str) -> None:
         """TensorFlow keeps such a gradient, with the graph around it, until the process ends."""

@@ -320,3 +320,88 @@ def test_the_caches_of_a_space_change_no_fingerprint(file: str | Path) -> None:
         family.append(dsl.mutate(parent, rng, mate=mate, born=born).genotype)
         without_caches = pickle.loads(pickle.dumps(family[-1]))
         assert dsl.fingerprint(family[-1]) == dsl.fingerprint(without_caches)
+
+
+BRANCHES = "cell m(x) { a = conv[3x3](x)  b = max_pool[3x3](x)  return concat(ORDER)TAIL }"
+NETWORK = "network { stem: conv[3x3, filters=8]  body: BODY  head: global_avg_pool | dense[classes] }"
+# The tail of the cell `m`, other declarations, and the body of the network.
+READERS_THAT_DEPEND_ON_ORDER = [
+    (" | part[1, of=2] | conv[1x1]", "", "m[8]"),
+    (" | shuffle[2]", "", "m[8]"),
+    (" | conv[3x3, groups=2]", "", "m[8]"),
+    ("", "", "m[8], part[1, of=2] | conv[1x1, filters=8]"),
+    ("", "", "m[8], group_norm[2]"),
+    ("", "op halves = part[1, of=2] | relu", "m[8], halves"),
+    ("", "param g = 2  op apart[n] = conv[3x3, filters=8, groups=n]", "m[8], apart[g]"),
+    ("", "gene g = part[1, of=2] in { relu, part[1, of=2] }", "m[8], g"),
+    ("", "cell later(y) { z = part[1, of=2](y)  return z }", "m[8], later[8]"),
+    ("", "cell later[](y) { z = shuffle[2](y)  return z }", "m[8], later"),
+    ("", "cell other(y) { a = conv[5x5](y) | part[2, of=2]  return a }", "m[8], other[16]"),
+    # channels of two states are added to each other
+    ("", "cell later(y, z) { return y + z }", "m[8], m[8], later[16](-1, -2)"),
+    ("", "cell later(y) { a = conv[3x3, filters=8](y)  b = concat(a, a)  return b + y }", "m[8], later[8]"),
+    ("", "cell later(y, z) fit resize_and_pad { return conv[1x1](y) + z }", "m[8], m[8], later[8](-1, -2)"),
+    ("", "cell later(y) { a = m(y)  b = conv[3x3, filters=8](y)  return concat(b, b) + a }", "later[8]"),
+    (" | global_avg_pool", "", "conv[3x3, filters=5], m[5] head: relu ignored:"),
+]
+
+
+def in_both_orders(tail: str, others: str, body: str) -> set[str]:
+    network = NETWORK.replace("BODY", body)
+    if "ignored:" in body:  # the output of the cell has a channel for each class
+        network = network.replace("ignored:  head: global_avg_pool | dense[classes]", "")
+    text = f"{BRANCHES.replace('TAIL', tail)} {others} {network}"
+    return {dsl.fingerprint(dsl.loads(text.replace("ORDER", order))) for order in ("a, b", "b, a")}
+
+
+@pytest.mark.parametrize("readers", READERS_THAT_DEPEND_ON_ORDER, ids=lambda readers: " ".join(readers)[:60])
+def test_the_order_of_a_returned_concatenation_counts_where_it_has_an_effect(readers: tuple[str, str, str]) -> None:
+    assert len(in_both_orders(*readers)) == 2
+
+
+@pytest.mark.parametrize(
+    "readers",
+    [
+        ("", "", "m[8]"),
+        (" | relu | conv[1x1]", "", "m[8], batch_norm, depthwise[3x3], conv[3x3, filters=8, groups=1]"),
+        ("", "cell later(y) { a = conv[3x3, filters=16](y)  return a + y }", "m[8], later[8]"),
+        ("", "op mix = relu | conv[1x1]  cell later(y: mix, z: mix) { b = concat(y, z)  return b * b }",
+         "m[8], m[8], later[8](-1, -2)"),
+        ("", "cell unread(y, z) { return y + z }  op unused = shuffle[2]", "m[8]"),
+        ("", "cell later(y) { dead = shuffle[2](y)  a = conv[3x3](y)  return a }", "m[8], later[8]"),
+    ],
+    ids=lambda readers: " ".join(readers)[:60],
+)  # fmt: skip
+def test_the_order_of_a_returned_concatenation_does_not_count_otherwise(readers: tuple[str, str, str]) -> None:
+    assert len(in_both_orders(*readers)) == 1
+
+
+def test_the_stride_of_a_cell_that_another_cell_contains_is_not_known() -> None:
+    def found(op: str, outer: str) -> str:
+        ops = "".join(
+            f"op {name} = conv[{kernel}, stride=stride] if stride > 1 else conv[1x1]  "
+            for name, kernel in (("p", "3x3"), ("q", "5x5"))
+        )
+        cells = f"cell m(x) {{ a = {op}(x)  return a }}  {outer}"
+        return dsl.fingerprint(dsl.loads(ops + cells + NETWORK.replace("BODY", "m[8], top[8]")))
+
+    for outer in (
+        "cell top(x) stride 2 { a = m(x)  return a }",
+        "op foo = m[stride=stride] | relu  cell top(x) stride 2 { a = foo(x)  return a }",
+    ):
+        assert found("p", outer) != found("q", outer)
+
+
+@pytest.mark.parametrize(
+    ("shared", "apart"),
+    [
+        ("b = skip(a)  d = b + here  e = b + here", "d = a + here  e = a + here"),
+        ("b = skip(a)  d = b + here  e = b + here", "d = skip(a) + here  e = skip(a) + here"),
+        ("b = max_pool[3x3](a) + here  d = relu(b)  e = b + here",
+         "b = max_pool[3x3](a) + here  c = max_pool[3x3](a) + here  d = relu(b)  e = c + here"),
+    ],
+)  # fmt: skip
+def test_a_concatenation_that_fit_changes_costs_weights_at_each_read(shared: str, apart: str) -> None:
+    cell = "cell normal(here: project, before: match) fit shape {{ a = concat(here, here)  {}  return concat(d, e) }}"
+    first, second = (dsl.loads(f'include "nasnet.cell"  {cell.format(body)}') for body in (shared, apart))
+    assert dsl.fingerprint(first) != dsl.fingerprint(second)

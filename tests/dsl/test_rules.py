@@ -294,6 +294,19 @@ def test_one_attribute_may_be_drawn_from_several_sets() -> None:
     assert size == (4 * 3) ** 2
 
 
+@pytest.mark.parametrize("states", ["m.states", "n.acyclic"])
+def test_an_input_that_may_be_a_later_node_is_not_a_free_choice(states: str) -> None:
+    """Whether a node may read a later one depends on what that one reads, so the seed is mutated instead."""
+    seed = dsl.loads(f"""
+      cell m(x) {{ a = conv[3x3](x)  b = max_pool[3x3](x)  d = avg_pool[3x3](x)  return a + b + d }}
+      network {{ stem: conv[3x3, filters=8]  body: m[8]  head: global_avg_pool | dense[classes] }}
+      mutation states {{ choose n in m.nodes, t in n.terms  t.input = any({states}) }}""")
+    assert dsl.decisions(seed) == ()
+    assert len({dsl.sample(seed.space, random.Random(number)).text() for number in range(40)}) > 3
+    earlier = dsl.loads(seed.standalone().replace(states, "n.earlier"))
+    assert [len(decision.values) for decision in dsl.decisions(earlier)] == [1, 2, 3]
+
+
 def test_choices_must_fit_the_decisions() -> None:
     space = dsl.load("nasbench201.cell").space
     with pytest.raises(ValueError, match="5 choices for 6 decisions"):

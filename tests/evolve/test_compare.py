@@ -68,6 +68,7 @@ def test_the_same_command_goes_on_and_draws_what_is_stored(
         ("--algorithms=random_serch", "search.algorithm is 'random_serch'"),
         ("--gin_file=compar.gin", "did you mean 'compare.gin'"),
         ("--gin_param=search.seeds=3", "did you mean 'search.seed'"),
+        ("--gin_param=search.metric='params'", "and the fitness is 'params': --gin_param"),
     ],
 )
 def test_mistakes_are_printed_before_a_search_runs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ def test_both_searches_are_kept_and_compared(
         ("--rungs", "3"),
         ("--gin_param=search.seeed = 1",),
         ("--saving_param=search.seeed = 1",),
+        ("--gin_param=search.metric='loss'",),
     ],
 )
 def test_mistakes_are_printed_before_a_search_runs(
@@ -65,5 +67,7 @@ def test_the_median_counts_searches_that_did_not_reach_the_goal() -> None:
         [(0.5, 4e11), (0.51, 6e11), (0.49, 1e12)]
     )]  # fmt: skip
     assert [one.share for one in found] == [0.4, 0.6, None]
+    worst = Saving(0, Spent(-0.5, 100, 1e12), Spent(-math.inf, 30, 1e11))
+    assert worst.share is None, "no network had all epochs"
     assert savings.summary(found) == "2 of 3 searches reached the goal; median share of the FLOPs: 0.60"
     assert savings.summary(found[2:]) == "0 of 1 searches reached the goal; median share of the FLOPs: above 1"
