@@ -100,7 +100,9 @@ def _about(study: AskStudy, id: int) -> str:
     one, best = study[id], study.best
     if one.error:
         return f"individual {id} has failed: {one.error}"
-    told = ", ".join(f"{name} {value:g}" for name, value in one.metrics.items())
+    first = study.objectives.first
+    values = one.metrics or {first.name: first.score(one.row.fitness)}  # a measure such as the seconds is no metric
+    told = ", ".join(f"{name} {value:g}" for name, value in values.items())
     if best is None or best.id == id:
         return f"individual {id} is the best so far: {told}"
     return f"individual {id}: {told}; the best is {best.id}"

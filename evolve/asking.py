@@ -16,7 +16,6 @@ from compiler.errors import did_you_mean
 from compiler.graph.resolve import resolve
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.asked import AskedFitness
-from evolve.objectives import MEASURES
 from evolve.observers.keep import Keeper
 from evolve.prepared import Run, bred
 from evolve.records import Proposal
@@ -259,7 +258,7 @@ class AskStudy(Study):
         found = {name: _number(name, value) for name, value in named.items()}
         if error:
             return found
-        needed = [one.name for one in self._fitness.objectives if one.name not in MEASURES]
+        needed = [one.name for one in self._fitness.objectives if one.name not in _COMPUTED]
         missing = [name for name in needed if name not in found]
         if missing:
             near = "".join(did_you_mean(missing[0], [name for name in found if name not in needed]))

@@ -45,6 +45,11 @@ def begin(config: Config, folder: Path, changed: bool = False) -> AskStudy:
     Raises:
       UsageError, dsl.CellError: a setting or a file is wrong, or the folder has another search.
     """
+    return _begun(config, folder, changed, is_stored=False)
+
+
+def _begun(config: Config, folder: Path, changed: bool, is_stored: bool) -> AskStudy:
+    """Begins or continues a search. `is_stored` says whether the settings were read from the work directory."""
     if config.search.fitness != ASK:
         raise UsageError(
             f"search.fitness is {config.search.fitness!r}, so the search in {folder} evaluates its individuals itself, "
@@ -61,13 +66,13 @@ def begin(config: Config, folder: Path, changed: bool = False) -> AskStudy:
         facts = prepared.fitness.find_facts(None if noted is None else Facts.read(noted))
         store.sign(identity, prepared.settings())
         note(prepared, store, facts)
-        if noted is None:
+        if not is_stored:  # the file must have the limits that were signed last, because `resume` compares both
             filesystem.write(folder / _SPACE, prepared.fitness.space.encode())
-            filesystem.write(folder / _SETTINGS, _gin(config, identity).encode())
+            filesystem.write(folder / _SETTINGS, _gin(config).encode())
     return AskStudy(prepared.with_facts(facts))
 
 
-def _gin(config: Config, identity: Mapping[str, str]) -> str:
+def _gin(config: Config) -> str:
     """Returns the settings as a gin file, for the command `cell` and for later commands in this work directory."""
     if config.made is None:
         return gin_config.in_force()
@@ -132,7 +137,7 @@ def create(
 
 
 def resume(folder: Path) -> AskStudy:
-    """Returns the search for ask and tell in a work directory, with the settings with which it began.
+    """Returns the search for ask and tell in a work directory, with the settings with which it was begun or continued.
 
     Raises:
       UsageError: there is no such search in the folder.
@@ -143,4 +148,4 @@ def resume(folder: Path) -> AskStudy:
     if not path.is_file():
         raise UsageError(f"{path}, which has the settings of the search, is missing: give --gin_file")
     space = [f"search.seed_file={str(folder / _SPACE)!r}", "search.params={}", "search.overlays=()"]
-    return begin(gin_config.read([str(path)], space, is_stored=True), folder)
+    return _begun(gin_config.read([str(path)], space, is_stored=True), folder, changed=False, is_stored=True)

@@ -92,13 +92,14 @@ class Objectives(tuple[Objective, ...]):
         An evaluation that lacks the metric of an objective has failed, and so has one whose metric is not finite.
 
         Args:
-          found: an evaluation whose `fitness` is the value of the metric `natural`.
+          found: an evaluation whose `fitness` is the value of the metric `natural`, if that is not a measure.
           natural: the metric that the source of fitness measures.
         """
         if found.is_failed:
             return replace(found, fitness=self.worst, scores=())
         known = dict(found.metrics)
-        if not (known and math.isnan(found.fitness)):  # a function that returns other metrics leaves out the fitness
+        # A measure has a column of its own. A function that returns other metrics leaves out the fitness.
+        if natural not in MEASURES and not (known and math.isnan(found.fitness)):
             known = {natural: found.fitness} | known
         full = replace(found, metrics=tuple(known.items()))
         for one in self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import dsl
 from compiler.errors import CompileError
-from evolve.algorithms.fronts import non_dominated
 from evolve.errors import UsageError
 from evolve.found import Found, best_of
 from evolve.objectives import Objective, Objectives
 from evolve.records import Individual
+from evolve.search.front import Front
 from evolve.store import export_table
 from evolve.store.database import FILE, RANK, RANKED, explained_errors, reading
 from evolve.store.retraining import retrained_in
@@ -186,18 +185,13 @@ class Study:
 
     @property
     def front(self) -> list[StudyIndividual]:
-        """The individuals that no other one beats in all objectives, the fittest first.
+        """The individuals of the highest rung that no other one beats in all objectives, the fittest first.
 
         Of individuals with equal values in all objectives, only the smallest is in the list. A search with one
-        objective has one individual in its front.
+        objective has one individual in its front. Retrainings do not change the front.
         """
-        with reading(self.folder) as db:
-            rows = db.execute(f"select id, fitness, scores from individuals where {RANKED} order by {RANK}").fetchall()
-        points: dict[tuple[float, ...], int] = {}
-        for id, fitness, scores in rows:
-            points.setdefault(tuple(json.loads(scores)) or (fitness,), id)
-        places, ids = non_dominated([*points]), [*points.values()]
-        return [self[ids[place]] for place in places]
+        front = Front(self._rows(f"where {RANKED} and scores != '[]' order by finished"))
+        return self._made([*front] or self._rows(f"where {RANKED} order by {RANK} limit 1"))
 
     def frame(self) -> Any:
         """Returns all individuals as a pandas DataFrame; without pandas, as a list of dictionaries.

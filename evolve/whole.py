@@ -266,9 +266,9 @@ def _search(
     filesystem.write(prepared.folder / "config.gin", gin_config.in_force().encode())
     filesystem.write(prepared.folder / "space.cell", fitness.space.encode())
     finished, _, _ = store.counts()
-    best = next(iter(store.best(1)), None)
     progress.show_start(console, announce.header(prepared, finished))
     if is_finished(prepared.plan, store):
+        _keeper(prepared, store)
         _choose(prepared, store, executor, console)
         return all_finished(finished), False
     retraining.forget(store)
@@ -276,12 +276,8 @@ def _search(
         prepared.storage / "tensorboard", prepared.seed.space, store, prepared.fitness.objectives.first
     )
     shown_board.start(gin_config.in_force(), prepared.config.algorithm(space))
-    unfinished = store.unfinished()
-    promoted = {one.id for one in store.rungs.unfinished() if one.rung and one.waits}
-    waiting = promoted.union(proposal.id for proposal, waits in unfinished if waits)
-    retried = frozenset(proposal.id for proposal, waits in unfinished if not waits)
-    front = Front(store.scored())
-    keeper = Keeper(fitness, prepared.seed.space, best, frozenset(waiting), retried, front)
+    best = next(iter(store.best(1)), None)
+    keeper = _keeper(prepared, store)
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
     doubts = Constant(fitness.objectives, store.scored(), partial(progress.say, console, style="yellow"))
@@ -294,6 +290,21 @@ def _search(
         _choose(prepared, store, executor, console)
         ended.append(reason)
     return reason, True
+
+
+def _keeper(prepared: Run, store: Store) -> Keeper:
+    """Returns the observer that keeps files. It writes those that the last run has left out.
+
+    A result is stored before its files are written, so the files may be missing even if the search is complete. The
+    best of a choice among retrainings is left as it is, because its files are written before the choice is stored.
+    """
+    unfinished = store.unfinished()
+    promoted = {one.id for one in store.rungs.unfinished() if one.rung and one.waits}
+    waiting = promoted.union(proposal.id for proposal, waits in unfinished if waits)
+    retried = frozenset(proposal.id for proposal, waits in unfinished if not waits)
+    best = next(iter(store.best(1)), None) if retraining.choice_of(store) is None else None
+    front = Front(store.scored())
+    return Keeper(prepared.fitness, prepared.seed.space, best, frozenset(waiting), retried, front)
 
 
 def _choose(prepared: Run, store: Store, executor: Executor, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, ClassVar
@@ -92,9 +93,10 @@ class AskedFitness(ImagesFitness):
           genotype: the genotype of the individual as text.
           metrics: the metrics by name.
           error: why the individual failed; empty if it did not fail.
-          seconds: the seconds of its evaluation.
+          seconds: the seconds of its evaluation. An individual whose seconds are not finite is stored with 0.
         """
         cost = cost_of(parsed(self.space).genotype(genotype), self.known.input_shape, self.known.classes)
         first = self.objectives.first.name
         found = failed(error) if error else Evaluation(metrics.get(first, 0.0), metrics=tuple(metrics.items()))
-        return self.objectives.judged(sized(replace(found, seconds=seconds), cost), first)
+        judged = self.objectives.judged(sized(replace(found, seconds=seconds), cost), first)
+        return judged if math.isfinite(seconds) else replace(judged, seconds=0.0)  # so that their sum is a number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from evolve.store.store import ENDED, Store
 G_contra = TypeVar("G_contra", contravariant=True)
 
 WAKE = 5.0  # seconds after which a waiting driver checks for further workers and for the end of the budget
+NOTE = 1.0  # seconds after which the time of the search is stored again, because every write costs time
 
 
 class Observer(Protocol[G_contra]):
@@ -75,6 +77,13 @@ class Search(Generic[G]):
         Raises:
           SearchError: all individuals fail, or no worker can be started.
         """
+        try:
+            return self._run()
+        except BaseException:  # such as Ctrl-C: the time since the last result is spent too
+            self._note_waiting()
+            raise
+
+    def _run(self) -> str:
         self._store.forget(ENDED)
         self._state.restore()
         self._resume()
@@ -126,6 +135,8 @@ class Search(Generic[G]):
             ended = self._executor.wait(self._running, WAKE)
             if ended or self._has_room():
                 return ended
+            if self._is_time_due:
+                self._note_waiting()
 
     def _order(self, future: Future[Evaluation]) -> tuple[bool, int]:
         """Returns a key that sorts ended tasks by their places. Tasks with an error that ends the search come last."""
@@ -234,12 +245,24 @@ class Search(Generic[G]):
 
     # The methods that end a search.
 
+    @property
+    def _is_time_due(self) -> bool:
+        return self._tally.seconds - self._noted_seconds >= NOTE
+
     def _note_time(self, is_last: bool) -> None:
-        """Stores the seconds of the search, at most once a second, because every write costs time."""
-        now = self._tally.seconds
-        if now - self._noted_seconds >= 1 or is_last:
+        """Stores the seconds of the search, if they are due or the last ones."""
+        if is_last or self._is_time_due:
+            now = self._tally.seconds
             self._store.note("seconds", repr(now))
             self._noted_seconds = now
+
+    def _note_waiting(self) -> None:
+        """Stores the seconds of the search between two results.
+
+        An error of the store is ignored here. If it lasts, the next result has the same error, which ends the search.
+        """
+        with suppress(SearchError), self._store.event():
+            self._note_time(is_last=True)
 
     def _end_reason(self) -> str:
         """Returns why no further individual is started; empty if the search continues."""

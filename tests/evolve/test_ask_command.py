@@ -11,7 +11,7 @@ import pytest
 import dsl
 import evolve
 from evolve import main
-from tests.evolve.asking import SPACE
+from tests.evolve.asking import SPACE, begun
 
 GIN = """
 search.seed_file = '{folder}/space.cell'
@@ -125,3 +125,24 @@ def test_a_search_that_evaluates_itself(
 def test_a_search_that_only_asks(gin: str, work: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run([gin, work, "--gin_param=search.fitness='ask'"]) == 2
     assert "with which your own program evaluates individuals: evolve ask --workdir=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_created", [True, False])
+def test_a_result_is_taken_after_a_limit_was_raised(
+    is_created: bool, gin: str, work: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for id in (1, 2):
+        if is_created:
+            assert begun(tmp_path, individuals=id).ask().id == id
+        else:
+            assert main.run(["ask", gin, work, f"--gin_param=search.individuals={id}", "--resume=changed"]) == 0
+        assert main.run(["tell", work, f"--id={id}", "--fitness=0.5"]) == 0
+    assert main.run(["ask", work]) == 1
+    assert "all 2 individuals of search.individuals have been asked for" in capsys.readouterr().err
+
+
+def test_seconds_that_are_the_fitness_are_printed(gin: str, work: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["ask", gin, work, "--gin_param=search.metric='seconds'"]) == 0
+    capsys.readouterr()
+    assert main.run(["tell", work, "--id=1", "--fitness=50"]) == 0
+    assert capsys.readouterr().out == "individual 1 is the best so far: seconds 50\n"

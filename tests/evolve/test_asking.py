@@ -124,6 +124,42 @@ def test_a_metric_that_is_minimized(tmp_path: Path) -> None:
         study.ask()
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"algorithm": evolve.Nsga2(population_size=4), "objectives": {"accuracy": "max", "seconds": "min"}},
+        {"metric": "seconds"},
+    ],
+    ids=str,
+)
+def test_seconds_that_are_an_objective_must_be_told(settings: dict[str, Any], tmp_path: Path) -> None:
+    study = begun(tmp_path, **settings)
+    for _ in range(2):
+        trial = study.ask()
+        with pytest.raises(UsageError, match=r"the metric 'seconds' of this search is missing: .*seconds=\.\.\."):
+            study.tell(trial, accuracy=0.5)
+        study.tell(trial, accuracy=0.5, seconds=10.0 * trial.id)
+    study.tell(study.ask(), accuracy=0.5, seconds=float("nan"))
+    assert [(one.status, one.row.seconds, one.metrics) for one in study] == [
+        ("done", 10.0, {"accuracy": 0.5}),
+        ("done", 20.0, {"accuracy": 0.5}),
+        ("failed", 0.0, {"accuracy": 0.5}),
+    ]
+    assert [one.id for one in study.front] == [1]
+    again = begun(tmp_path, **settings)  # the sum of all seconds is a number
+    assert again.ask().id == 4
+
+
+def test_a_measure_that_is_the_first_objective_is_no_metric(tmp_path: Path) -> None:
+    objectives = {"mult_adds": "min", "accuracy": "max"}
+    study = begun(tmp_path, algorithm=evolve.Nsga2(population_size=4), objectives=objectives)
+    study.tell(study.ask(), accuracy=0.5)
+    one = study[1]
+    assert (one.metrics, one.fitness, one.row.scores) == (
+        {"accuracy": 0.5}, -one.mult_adds, (-one.mult_adds, 0.5),
+    )  # fmt: skip
+
+
 def test_a_trial(tmp_path: Path) -> None:
     study = begun(tmp_path)
     trial = study.ask()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,6 +50,87 @@ def test_a_budget_of_time_counts_all_runs(tmp_path: Path) -> None:
         assert store.counts()[0] == finished
         search(store, 2000, toy.evaluate_slowly, budget=1.0)
         assert finished < store.counts()[0] < 200
+
+
+def test_the_time_of_an_interrupted_evaluation_is_spent(tmp_path: Path) -> None:
+    def interrupted(task: Task) -> Evaluation:
+        time.sleep(0.2)
+        raise KeyboardInterrupt
+
+    for runs in (1, 2):
+        with Store(tmp_path) as store, pytest.raises(KeyboardInterrupt):
+            search(store, 10, interrupted, budget=0.4)
+        with Store(tmp_path) as store:
+            assert store.spent().seconds >= 0.2 * runs
+    with Store(tmp_path) as store:
+        assert search(store, 10, interrupted, budget=0.4) == "the budget of 0.000111 hours is spent"
+
+
+class Held:
+    """An executor of three tasks that ends the latest one first."""
+
+    def __init__(self) -> None:
+        self.tasks: list[tuple[Future[Any], Callable[..., Any], tuple[object, ...]]] = []
+
+    @property
+    def capacity(self) -> int:
+        return 3
+
+    def submit(self, function: Callable[..., Any], *args: object, timeout: float | None = None) -> Future[Any]:
+        self.tasks.append((Future(), function, args))
+        return self.tasks[-1][0]
+
+    def wait(self, futures: Collection[Future[Any]], seconds: float | None = None) -> set[Future[Any]]:
+        future, function, args = self.tasks.pop()
+        future.set_result(function(*args))
+        return {future}
+
+    def close(self) -> None:
+        """Does nothing: tasks run in this process."""
+
+
+class Slow(Held):
+    """An executor whose first task takes 100 seconds. The driver wakes every 5 seconds meanwhile.
+
+    Args:
+      waited: is called after every 5 seconds.
+    """
+
+    def __init__(self, waited: Callable[[], object]) -> None:
+        super().__init__()
+        self.clock, self._waited = 0.0, waited
+
+    def wait(self, futures: Collection[Future[Any]], seconds: float | None = None) -> set[Future[Any]]:
+        self._waited()
+        self.clock += seconds or 0.0
+        return super().wait(futures) if self.clock > 100 else set()
+
+
+def test_the_time_of_a_long_evaluation_is_stored_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[float] = []
+    with Store(tmp_path) as store:
+        slow = Slow(lambda: found.append(store.spent().seconds))
+        monkeypatch.setattr("evolve.search.plan.time", SimpleNamespace(monotonic=lambda: slow.clock))
+        search(store, 3, executor=slow)
+    assert found[:21] == [5.0 * place for place in range(21)]
+
+
+def test_a_store_that_is_locked_while_the_search_waits_does_not_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path, patience=0.01) as store, closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+
+        def lock_at_first() -> None:
+            if slow.clock == 10:
+                other.execute("begin immediate")
+            if slow.clock == 30:
+                assert store.spent().seconds == 10
+                other.execute("rollback")
+
+        slow = Slow(lock_at_first)
+        monkeypatch.setattr("evolve.search.plan.time", SimpleNamespace(monotonic=lambda: slow.clock))
+        assert search(store, 3, executor=slow) == "all 3 individuals are finished"
+        assert store.spent().seconds > 100
 
 
 def costly(task: Task) -> Evaluation:
@@ -115,29 +199,6 @@ def test_a_failure_is_not_taken_over(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         narrow(store, evaluate)
     assert set(seen.values()) == {2}
-
-
-class Held:
-    """An executor of three tasks that ends the latest one first."""
-
-    def __init__(self) -> None:
-        self.tasks: list[tuple[Future[Any], Callable[..., Any], tuple[object, ...]]] = []
-
-    @property
-    def capacity(self) -> int:
-        return 3
-
-    def submit(self, function: Callable[..., Any], *args: object, timeout: float | None = None) -> Future[Any]:
-        self.tasks.append((Future(), function, args))
-        return self.tasks[-1][0]
-
-    def wait(self, futures: Collection[Future[Any]], seconds: float | None = None) -> set[Future[Any]]:
-        future, function, args = self.tasks.pop()
-        future.set_result(function(*args))
-        return {future}
-
-    def close(self) -> None:
-        """Does nothing: tasks run in this process."""
 
 
 @pytest.mark.parametrize("luck", [True, False])

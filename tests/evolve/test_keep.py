@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import dsl
+import evolve
 from compiler import DatasetSettings, Training, resolve
 from compiler.networks import saved, weights
 from evolve import Individual, Standing, UsageError
@@ -15,6 +19,7 @@ from evolve.fitness.facts import Facts
 from evolve.fitness.kept_weights import weights_file
 from evolve.fitness.training import TrainingFitness
 from evolve.observers.keep import Keeper
+from tests.evolve import made_up
 
 SEED = dsl.load("large_scale.cell")
 FACTS = Facts(
@@ -135,3 +140,33 @@ def test_weights_of_the_best_that_are_damaged_are_named(tmp_path: Path) -> None:
         UsageError, match=r"1\.npz cannot be used: .*; remove it, and the same command resumes the search"
     ):
         Keeper(source(tmp_path), SEED.space, individual(1, 0.5))
+
+
+def test_a_resumed_search_that_is_complete_writes_the_files_that_the_last_run_left_out(
+    small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, written, results = tmp_path / "work", Keeper.individual, itertools.count()
+    settings = ["search.individuals=6", "search.objectives={'fitness': 'max', 'mult_adds': 'min'}"]
+
+    def cut_short(self: Keeper, individual: Individual, *rest: Any) -> None:
+        if individual.id == 6:
+            raise OSError(errno.ENOSPC, "No space left on device", str(work / "best.cell"))
+        written(self, individual, *rest)
+
+    def check_files(study: evolve.Study) -> None:
+        assert study.best is not None and (work / "best.cell").read_text() == study.best.text
+        assert {path.name for path in (work / "front").iterdir()} == {f"{one.id}.cell" for one in study.front}
+
+    monkeypatch.setattr(made_up, "separables", lambda genotype, seed: next(results) / 100)
+    with monkeypatch.context() as changed, pytest.raises(UsageError, match="the same command resumes the search"):
+        changed.setattr(Keeper, "individual", cut_short)
+        evolve.run(small_gin, settings, work, quiet=True)
+    study = evolve.run(small_gin, settings, work, quiet=True)
+    assert study.best is not None and study.best.id == 6 and len(study) == 6
+    check_files(study)
+    again = [*settings, "search.finalists=2", "search.finalist_repeats=1"]
+    evolve.run(small_gin, again, work, changed=True, quiet=True)
+    chosen = (work / "best.cell").read_text()
+    (work / "front" / "6.cell").unlink()
+    check_files(evolve.run(small_gin, again, work, quiet=True))
+    assert (work / "best.cell").read_text() == chosen

@@ -47,6 +47,13 @@ def test_the_metric_that_the_source_measures_is_kept_where_it_is_not_the_fitness
     assert (judged.fitness, judged.metrics) == (-7, (("fitness", 3.5),))
 
 
+def test_a_measure_that_is_the_fitness_has_its_own_column_alone() -> None:
+    seconds = Objectives([Objective("seconds", "min")])
+    for metrics in ((), (("accuracy", 0.9),)):
+        judged = seconds.judged(Evaluation(0.0, seconds=50.0, metrics=metrics), "seconds")
+        assert (judged.fitness, judged.metrics) == (-50, metrics)
+
+
 @pytest.mark.parametrize("objectives", [ACCURACY, LOSS, BOTH, Objectives([Objective("fitness")])])
 def test_a_failed_individual_ranks_below_every_other(objectives: Objectives) -> None:
     worst = objectives.judged(failed("no memory"), "accuracy")

@@ -13,7 +13,9 @@ import pytest
 import dsl
 import evolve
 from evolve import Evaluation, Proposal, SearchError, Store, Study, UsageError, main
+from evolve.observers.front import read as front_of
 from evolve.records import failed
+from evolve.store.rungs import promoted
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,31 @@ def test_the_best_the_front_and_the_length(found: Path) -> None:
 def test_the_front_of_one_objective_is_the_best(small_gin: Path, tmp_path: Path) -> None:
     study = evolve.run(small_gin, ["search.individuals=9"], tmp_path / "work", quiet=True)
     assert study.best is not None and [one.id for one in study.front] == [study.best.id]
+
+
+@pytest.mark.parametrize(("objectives", "front"), [("accuracy max, mult_adds min", [2, 4]), ("", [2])])
+def test_the_front_has_individuals_of_the_highest_rung_alone(objectives: str, front: list[int], tmp_path: Path) -> None:
+    first, last = (
+        {1: (0.95, -10.0), 2: (0.6, -30.0), 3: (0.9, -1.0), 4: (0.5, -20.0)},
+        {2: (0.9, -30.0), 4: (0.8, -20.0)},
+    )
+    seed = dsl.load("nasnet.cell", {"N": 1, "F": 8})
+
+    def scored(accuracy: float, size: float) -> Evaluation:
+        return Evaluation(accuracy, scores=(accuracy, size) if objectives else ())
+
+    with Store(tmp_path) as store:
+        store.sign({"the space": seed.space.text(), **({"search.objectives": objectives} if objectives else {})})
+        for id in first:
+            store.propose(Proposal(id, seed.text()), f"network {id}")
+            one = store.finish(id, scored(*first[id]))
+            if id in last:
+                store.promote(promoted(one, scored(*last[id]), 1))
+    study = evolve.open(tmp_path)
+    assert [one.id for one in study.front] == front
+    assert study.best is not None and study.best.id == front[0]
+    if objectives:
+        assert [one.id for one in front_of(tmp_path).front] == front, "the command shows the same front"
 
 
 def test_a_missing_individual(found: Path) -> None:
