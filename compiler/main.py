@@ -137,9 +137,11 @@ def _parser() -> Parser:
         _add_files(command, name)
         inspect.add_changes(command)
         if name in ("check", "cost", "explain", "mutate", "sample"):
-            command.add_argument("--input", metavar="HxWxC", help="image shape (32x32x3, or that of the search)")
             command.add_argument(
-                "--classes", type=int, metavar="N", help="number of classes (10, or that of the search)"
+                "--input", metavar="HxWxC", help="image shape (32x32x3, or that of the search or trained network)"
+            )
+            command.add_argument(
+                "--classes", type=int, metavar="N", help="number of classes (10, or that of the search or network)"
             )
         if name == "check":
             command.add_argument("--strict", action="store_true", help="exit with 2 if there is a warning")

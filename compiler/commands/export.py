@@ -13,7 +13,7 @@ from compiler.commands.inspect import UsageError, add_changes, image_shape, load
 from compiler.errors import CompileError, did_you_mean
 from compiler.filesystem import Place, place
 from compiler.outlet import quiet
-from dsl.wording import by_x, plural
+from dsl.wording import by_x, listed, plural
 
 if TYPE_CHECKING:
     from compiler.networks.quantized import Quantized
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".keras", ".tflite", ".onnx", "")
 QUANTIZED = ("float16", "dynamic", "int8")  # the kinds of quantization; later ones keep less
 FAR = 0.02  # A quantized network whose accuracy is further below that of the float network gets a warning.
-_OF_WEIGHTS = ("input", "classes", "mean", "std")
+_OF_WEIGHTS = ("input", "classes", "mean", "std")  # flags; a file of weights has at most the last two
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -45,12 +45,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     alone.add_argument("--weights", metavar="FILE", help="weights of the network, such as runs/amoeba/weights/57.npz")
     alone.add_argument("--input", metavar="HxWxC", help="shape of the training images, such as 32x32x3")
     alone.add_argument("--classes", type=int, metavar="N", help="the number of classes")
-    alone.add_argument(
-        "--mean", metavar="M,M,...", help="mean of each channel of the training images (that of the weights, or 0)"
-    )
-    alone.add_argument(
-        "--std", metavar="S,S,...", help="standard deviation of each channel of these images (the same, or 1)"
-    )
+    alone.add_argument("--mean", metavar="M,M,...",
+                       help="mean of each channel of the training images (that of the weights, if the file "
+                       "has it); 0 if they were not normalized")  # fmt: skip
+    alone.add_argument("--std", metavar="S,S,...",
+                       help="standard deviation of each channel of these images (the same); 1 if they were not "
+                       "normalized")  # fmt: skip
     add_changes(alone)
 
 
@@ -95,6 +95,7 @@ def _described(saved: Saved, out: Path, size: str, any_size: bool = False) -> li
     taken = f"any size, resized to {shape}," if any_size else shape
     return [
         f"{out}: images of {taken} to {plural(saved.classes, 'class', 'classes')}, {size}",
+        f"pixels are normalized inside: {saved.normalization}",
         *([] if any_size else [_unprepared(saved, out)]),
         *([f"line breaks inside class names are written as \\n in {formats.LABELS}"]
           if formats.labels(saved).splitlines() != list(saved.class_names) else []),
@@ -192,12 +193,19 @@ def _check_source(options: argparse.Namespace, individual: Individual | None) ->
         raise UsageError(f"{path} is an address; with --weights FILE is a .cell file of this machine")
     elif path.is_dir():
         raise UsageError(f"{path} is a folder; --weights goes with a .cell file")
-    else:
-        missing = [f"--{name}" for name in ("input", "classes") if getattr(options, name) is None]
-        if missing:
-            raise UsageError(f"--weights {options.weights}: give {' and '.join(missing)} too; the file lacks them")
-        if options.classes < 1:
-            raise UsageError(f"--classes {options.classes}: it must be at least 1")
+    elif options.classes is not None and options.classes < 1:
+        raise UsageError(f"--classes {options.classes}: it must be at least 1")
+
+
+def _check_facts(options: argparse.Namespace, has_normalization: bool) -> None:
+    """Raises UsageError if neither a flag nor the file of `--weights` has one of the facts about the images."""
+    needed = _OF_WEIGHTS[:2] if has_normalization else _OF_WEIGHTS
+    missing = [f"--{name}" for name in needed if getattr(options, name) is None]
+    if missing:
+        unknown = {"--mean", "--std"} & {*missing}
+        advice = "; --mean 0 --std 1 for a network that was trained on pixels as they are" if unknown else ""
+        lacked = "it" if len(missing) == 1 else "them"
+        raise UsageError(f"--weights {options.weights}: give {listed(missing)} too; the file lacks {lacked}{advice}")
 
 
 def _check_folder(path: Place) -> None:
@@ -207,7 +215,7 @@ def _check_folder(path: Place) -> None:
         return
     if path.suffix == ".cell":
         raise UsageError(f"{path} has no weights: name the folder of a trained network, or give --weights FILE.npz, "
-                         "--input HxWxC and --classes N")  # fmt: skip
+                         "--input HxWxC, --classes N, --mean M and --std S")  # fmt: skip
     if not path.exists():
         raise UsageError(f"there is no {path}")
     inside = sorted(found for found in path.glob("*") if (found / "network.json").is_file())
@@ -227,10 +235,13 @@ def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
         return individual.trained()
     if options.weights is None:
         return read(_folder(place(options.file)))
+    own = pretrained.normalization(place(options.weights))
+    _check_facts(options, own is not None)
     shape = image_shape(options.input)
     names = tuple(str(number) for number in range(options.classes))
-    own = pretrained.normalization(place(options.weights)) or ((0.0,), (1.0,))
-    mean, std = (_numbers(options, name, one, shape[-1]) for name, one in zip(("mean", "std"), own, strict=True))
+    mean, std = (
+        _numbers(options, name, one, shape[-1]) for name, one in zip(("mean", "std"), own or ((), ()), strict=True)
+    )
     genotype, values = load(options, options.file), weights.read(place(options.weights))
     try:
         return Saved(genotype, values, shape, names, mean, std)

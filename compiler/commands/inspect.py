@@ -109,9 +109,23 @@ def image_shape(text: str) -> tuple[int, int, int]:
 
 
 def images_of(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, int], int]:
-    """Returns the image shape and the number of classes, from the command line, the search, or else from CIFAR-10."""
+    """Returns the image shape and the number of classes.
+
+    They are taken from the command line, then from the search or the trained network, or else from CIFAR-10.
+
+    Raises:
+      UsageError: `--input` is not a shape.
+      CompileError: the facts of the trained network are damaged, or a search has no such individual.
+    """
+    if options.input is not None and options.classes is not None:
+        return image_shape(options.input), options.classes
     individual = individual_of(options, file)
-    shape, classes = ((32, 32, 3), 10) if individual is None else individual.images
+    if individual is not None:
+        shape, classes = individual.images
+    else:
+        from compiler.networks.saved import images_beside
+
+        shape, classes = images_beside(Path(file)) or ((32, 32, 3), 10)
     return (
         shape if options.input is None else image_shape(options.input),
         classes if options.classes is None else options.classes,

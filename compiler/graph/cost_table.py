@@ -45,6 +45,7 @@ def one(graph: Graph) -> str:
         f"{'total':<12} {'':<{width}} {len(graph.steps):>12,} {total.params:>14,} {total.mult_adds:>18,}",
         f"{'':<12} {'':<{width}} {'':>12} {short(total.params):>14} {short(total.mult_adds):>18}",
         "",
+        f"images       {by_x(graph.input_shape)}, {plural(graph.classes, 'class', 'classes')}",
         f"depth        {plural(total.depth, 'operation')} with weights on the longest way",
         f"activations  {total.activations:,} values an image, {megabytes(total.activations)} at float32",
         f"weights      {weight_values(graph):,} values with batch norm's statistics, "
@@ -56,12 +57,18 @@ def one(graph: Graph) -> str:
 def several(graphs: Mapping[str, Graph]) -> str:
     """Returns a table with a row for each network. Activations are those of one image, in float32."""
     width = max(map(len, graphs), default=0)
-    lines = [f"{'file':<{width}} {'params':>14} {'':>6} {'mult-adds':>18} {'':>6} {'depth':>6} {'activations':>13}"]
+    shapes = {name: by_x(graph.input_shape) for name, graph in graphs.items()}
+    wide = max(map(len, ("images", *shapes.values())))
+    lines = [
+        f"{'file':<{width}} {'images':>{wide}} {'classes':>7} {'params':>14} {'':>6} {'mult-adds':>18} {'':>6} "
+        f"{'depth':>6} {'activations':>13}"
+    ]
     for name, graph in graphs.items():
         found = graph_cost(graph)
         lines.append(
-            f"{name:<{width}} {found.params:>14,} {short(found.params):>6} {found.mult_adds:>18,} "
-            f"{short(found.mult_adds):>6} {found.depth:>6,} {megabytes(found.activations):>13}"
+            f"{name:<{width}} {shapes[name]:>{wide}} {graph.classes:>7,} {found.params:>14,} "
+            f"{short(found.params):>6} {found.mult_adds:>18,} {short(found.mult_adds):>6} {found.depth:>6,} "
+            f"{megabytes(found.activations):>13}"
         )
     return "\n".join(lines)
 
@@ -72,7 +79,8 @@ def as_json(graph: Graph) -> dict[str, object]:
     steps = [{"key": step.key, "name": step.name, "output": step.shape, "params": step.params,
               "mult_adds": step.mult_adds} for step in graph.steps]  # fmt: skip
     sizes = {"activation_bytes": FLOAT32 * total.activations, "weight_bytes": FLOAT32 * weight_values(graph)}
-    return {**asdict(total), **sizes, "shares": [asdict(part) for part in shares(graph)], "steps": steps}
+    images = {"input_shape": graph.input_shape, "classes": graph.classes}
+    return {**images, **asdict(total), **sizes, "shares": [asdict(part) for part in shares(graph)], "steps": steps}
 
 
 def _cut(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from compiler.errors import DataError, pasted
 from compiler.images.found import printable
 from compiler.settings import Training
+from dsl.space.genotype import Genotype
 from dsl.wording import plural
 
 FEW_STEPS = 10  # A training with fewer steps in an epoch gets a warning.
@@ -129,3 +130,13 @@ def warnings(training: Training, images: int, class_names: Sequence[str], counts
             "the accuracy on such a class depends on chance; add images, or remove the class"
         )
     return tuple(found)
+
+
+def unread(training: Training, genotype: Genotype) -> tuple[str, ...]:
+    """Returns a warning if the settings give a weight to an auxiliary head, and the network has no such head."""
+    if not training.auxiliary_weight or any(section.name == "auxiliary" for section in genotype.network.sections):
+        return ()
+    return (
+        f"nothing reads training.auxiliary_weight, which is {training.auxiliary_weight:g}: the network has no "
+        f"auxiliary section; {pasted('training.auxiliary_weight', 0.0)}",
+    )

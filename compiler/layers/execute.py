@@ -14,6 +14,8 @@ from compiler.layers.packing import Packing
 from compiler.primitives.layering import Run, Tensor
 from compiler.primitives.layers import LAYERS
 
+_OF_PATHS = -2  # makes the seed of dropped paths; the random operations of a step have 1 and higher numbers
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -107,7 +109,9 @@ def kept_paths(count: int, batch: Tensor | int, noise: Noise, dtype: str) -> Ten
 
     A factor of 0 drops the path of that image. Otherwise it is 1 / keep.
     """
-    drawn = tf.random.stateless_uniform((count, batch, 1, 1, 1), seed=noise.seed)
+    # Random operations of the step draw from other seeds (`_seeds`).
+    seed = tf.random.experimental.stateless_fold_in(noise.seed, _OF_PATHS)
+    drawn = tf.random.stateless_uniform((count, batch, 1, 1, 1), seed=seed)
     return tf.cast(tf.floor(drawn + noise.keep) / noise.keep, dtype)
 
 

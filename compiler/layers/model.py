@@ -58,7 +58,11 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         super().build(input_shape)
 
     def _variable(self, name: str, value: Any, trainable: bool = False) -> Any:
-        """Adds a variable. Each replica has a copy of batch statistics, and a read returns the mean of the copies."""
+        """Adds a variable. Each replica has a copy of batch statistics, and a read returns the mean of the copies.
+
+        Every read returns float32. Otherwise a layer that Keras calls would read the statistics in 16 bits, and these
+        layers cast the kernels themselves.
+        """
         start = np.asarray(value, np.float32)
         aggregation, reading = tf.VariableAggregation, tf.VariableSynchronization
         return self.add_weight(
@@ -66,6 +70,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
             initializer=lambda *_, **__: tf.constant(start),
             aggregation=aggregation.NONE if trainable else aggregation.MEAN,
             synchronization=reading.AUTO if trainable else reading.ON_READ,
+            experimental_autocast=False,
         )  # fmt: skip
 
     @property

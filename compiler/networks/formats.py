@@ -131,13 +131,14 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise CompileError(f"{path} cannot be written in {path.parent}: {error.strerror}; name another --out") from None
     with folder as name:
-        new = Path(name) / path.name
+        new, old = Path(name) / "new" / path.name, Path(name) / "old"  # `path` may have any name
+        new.parent.mkdir()
         try:
             yield new
         except tf.errors.OpError as error:  # TensorFlow writes the file, and raises this error if the disk is full.
             raise CompileError(f"{path} cannot be written: {error.message}") from None
         if path.is_dir():
-            os.rename(path, Path(name) / "old")
+            os.rename(path, old)
         os.replace(new, path)
 
 

@@ -18,7 +18,18 @@ from compiler.errors import CompileError
 from compiler.filesystem import Place, writing
 from compiler.graph.structure import Graph
 from compiler.networks import weights
-from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, Saved, digest, fact, facts_of, of_facts, parsed_facts
+from compiler.networks.saved import (
+    FACTS,
+    NETWORK,
+    WEIGHTS,
+    Saved,
+    digest,
+    fact,
+    facts_of,
+    of_facts,
+    parsed_facts,
+    shown_numbers,
+)
 from compiler.networks.weights import Weights
 from compiler.primitives.base import Shape
 from dsl.wording import by_x, listed, nearest_name, plural
@@ -60,9 +71,9 @@ class Pretrained:
             raise CompileError(f"the weights in {self.path} are for images of {wanted}, and these images have {found}")
         if not all(1 / FACTOR <= here / there <= FACTOR for here, there in zip(std, own, strict=True)):
             raise CompileError(
-                f"the weights in {self.path} are for pixels that are divided by {_numbers(own)}, and the standard "
-                f"deviation of the pixels of these images is {_numbers(std)}, more than {FACTOR:g} times another: give "
-                "the images in the units of the weights, such as whole numbers from 0 to 255"
+                f"the weights in {self.path} are for pixels that are divided by {shown_numbers(own)}, and the standard "
+                f"deviation of the pixels of these images is {shown_numbers(std)}, more than {FACTOR:g} times another: "
+                "give the images in the units of the weights, such as whole numbers from 0 to 255"
             )
 
     def rows(self, graph: Graph) -> list[tuple[str, str]]:
@@ -76,13 +87,7 @@ class Pretrained:
 
     def normalization(self) -> str:
         """Returns a sentence on how images are normalized for these weights."""
-        mean, std = _numbers(self.network.mean), _numbers(self.network.std)
-        return f"normalized as the weights expect: (pixel - mean) / std, mean {mean}, std {std}"
-
-
-def _numbers(values: Sequence[float]) -> str:
-    shown = [f"{value:.6g}" for value in values]
-    return shown[0] if len({*shown}) == 1 else ", ".join(shown)
+        return f"normalized as the weights expect: {self.network.normalization}"
 
 
 def write(path: Place, saved: Saved, source: str) -> None:

@@ -6,6 +6,7 @@ remains between the two files is the effect of the quantization.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,8 +68,8 @@ def export(saved: Saved, path: Path, kind: str, images: Dataset | Stream | None)
       CompileError: TensorFlow Lite lacks an operation, or an image cannot be read.
       Differs: the written network computes something else.
     """
-    with formats.replacing(path) as new:
-        whole = new.with_name("float32.tflite")
+    with formats.replacing(path) as new, tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "float32.tflite"
         formats.export(saved, whole)
         calibration = [] if images is None or kind != "int8" else [*_calibration(images)]
         texts = formats.texts_of(saved, any_size=False)

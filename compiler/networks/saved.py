@@ -13,8 +13,9 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dsl
@@ -85,10 +86,21 @@ class Saved:
         """The number of classes."""
         return len(self.class_names)
 
+    @property
+    def normalization(self) -> str:
+        """A formula with the numbers by which pixels are normalized for the network."""
+        return f"(pixel - mean) / std, mean {shown_numbers(self.mean)}, std {shown_numbers(self.std)}"
+
     @functools.cached_property
     def graph(self) -> Graph:
         """The graph of the network for images of `input_shape`, without an auxiliary head."""
         return resolve(self.genotype, self.input_shape, self.classes)
+
+
+def shown_numbers(values: Sequence[float]) -> str:
+    """Returns the numbers of the channels as text; one number if all are equal."""
+    shown = [f"{value:.6g}" for value in values]
+    return shown[0] if len({*shown}) == 1 else ", ".join(shown)
 
 
 def write(folder: Place, saved: Saved) -> None:
@@ -153,6 +165,21 @@ def read(folder: Place) -> Saved:
     if digest(folder / WEIGHTS) != fact(facts, "weights_sha256", folder / FACTS, str):
         raise CompileError(f"{folder / WEIGHTS} are not the weights that were saved with {FACTS}")
     return found
+
+
+def images_beside(text: Path) -> tuple[tuple[int, int, int], int] | None:
+    """Returns the shape of the images and the number of classes of the network whose text is the file `text`.
+
+    Returns None if the file is not the text in the folder of a trained network.
+
+    Raises:
+      CompileError: the facts in the folder are damaged.
+    """
+    where = text.parent / FACTS
+    if text.name != NETWORK or not where.is_file():
+        return None
+    facts = _facts(text.parent)
+    return fact(facts, "input_shape", where, _shape), len(fact(facts, "class_names", where, _names))
 
 
 def of_facts(genotype: dsl.Genotype, values: Weights, facts: Mapping[str, object], place: Place) -> Saved:

@@ -31,6 +31,7 @@ from compiler.training.candidate import prepare
 from compiler.training.gin_files import TrainConfig
 from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer, check_finite
+from dsl.wording import plural
 
 RECORD, CHECKPOINTS, BOARD = "training.json", "checkpoints", "tensorboard"
 ROUND = 200  # the steps between two checks of the loss, at which a run can be interrupted
@@ -120,9 +121,10 @@ class FinalTraining:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings about the images, each with the change that helps."""
+        """Warnings about the images and on a setting that nothing reads, each with the change that helps."""
         counts = self.feed.class_counts()
-        return fit.warnings(self.training, self.feed.count("train"), self.feed.class_names, counts)
+        found = fit.warnings(self.training, self.feed.count("train"), self.feed.class_names, counts)
+        return (*found, *fit.unread(self._config.training, self._genotype))
 
     def epochs(self, profile: bool = False) -> Iterator[Epoch]:
         """Trains the remaining epochs. Yields the record of each epoch after its checkpoint is on the disk.
@@ -224,6 +226,13 @@ class FinalTraining:
         if path is None:
             self.history = ()
             return
+        number = int(path.rpartition("-")[2])
+        if len(self.history) < number:
+            raise CompileError(
+                f"{path} is the checkpoint of epoch {number}, and {self.folder / RECORD} records "
+                f"{plural(len(self.history), 'epoch')}, so it is not known which training it continues; move "
+                f"{self.folder} away to begin anew, or choose another --workdir"
+            )
         try:
             self._checkpoint.restore(path).assert_existing_objects_matched()
         except (tf.errors.OpError, ValueError, AssertionError) as error:
@@ -231,7 +240,6 @@ class FinalTraining:
                 f"{path} cannot be read into this network: {str(error).strip().partition(chr(10))[0]}; move "
                 f"{self.folder} away, or choose another --workdir"
             ) from None
-        number = int(path.rpartition("-")[2])
         self.history = self.history[:number]
         self._trainer.step = number * self._trainer.steps_per_epoch
 
@@ -275,7 +283,10 @@ class _Record:
             identity, history = found["identity"], tuple(Epoch(**epoch) for epoch in found["history"])
             self.test_accuracy = found["test_accuracy"]
         except (ValueError, KeyError, TypeError) as error:
-            raise CompileError(f"{self._path} is damaged: {error}; move it away to begin anew") from None
+            raise CompileError(
+                f"{self._path} is damaged: {error}; move {self._path.parent} away to begin anew, or choose another "
+                "--workdir"
+            ) from None
         different = [name for name in {**identity, **self._identity} if identity.get(name) != self._identity.get(name)]
         if different:
             lines = "\n".join(_difference(name, identity.get(name), self._identity.get(name)) for name in different)

@@ -63,11 +63,24 @@ def read(
     """
     parsed = parse(files, bindings, NAMES, base, shipped)
     with as_config_errors():
-        images: DatasetSettings = dataset()
-        folders = dict.fromkeys(path.parent for path in parsed.paths)
-        found = TrainConfig(network(), replace(images, source=located(images.source, folders)), training())
+        images = _located([*dict.fromkeys(path.parent for path in parsed.paths)])
+        found = TrainConfig(network(), images, training())
         check_read(found.training, parsed.typed())
     return found
+
+
+def _located(folders: Sequence[Path]) -> DatasetSettings:
+    """Returns the settings of the data set with the absolute path of its source, which `in_force` has too.
+
+    A relative path is looked for in the current folder, and then in `folders`.
+    """
+    images: DatasetSettings = dataset()
+    source = located(images.source, folders)
+    if source != images.source:
+        with gin.unlock_config():
+            gin.bind_parameter("dataset.source", source)
+        images = dataset()
+    return images
 
 
 def read_dataset(bindings: Sequence[str], base: DatasetSettings) -> DatasetSettings:

@@ -85,6 +85,7 @@ class TrainingFitness(ImagesFitness):
         """Returns rows for the header about the images and the steps of an epoch, and warnings on the settings."""
         facts, batch = self.known, self.training.batch_size
         warnings = fit.warnings(self.training, facts.images, facts.class_names, facts.counts.get("train", ()))
+        warnings += fit.unread(self.training, parsed(self.space).seed)
         steps = f"{plural(facts.images // batch, 'step')} of {plural(batch, 'image')}"
         return [
             *super().rows(),

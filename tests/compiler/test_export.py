@@ -212,8 +212,9 @@ def test_a_format_that_does_not_resize_prints_how_images_are_prepared(folder: Pa
 
 def test_the_printed_text_names_the_accepted_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_all(tmp_path, replace(NETWORK, preparation=Preparation((8, 8))), ("out.keras", "out.tflite"))
-    first, _, second, advice, _ = capsys.readouterr().out.splitlines()
+    first, scale, _, second, _, advice, _ = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r".*out\.keras: images of any size, resized to 8x8x3, to 3 classes, 0\.\d MB", first)
+    assert scale == "pixels are normalized inside: (pixel - mean) / std, mean 5, 6, 7, std 3, 4, 5"
     assert re.fullmatch(r".*out\.tflite: images of 8x8x3 to 3 classes, 0\.\d MB", second)
     assert advice.endswith(
         "out.tflite does not resize: resize images to 8x8, bilinear with antialiasing, as docs/exporting.md shows"
@@ -250,7 +251,7 @@ def test_keras_without_its_backend_is_refused(folder: Path, tmp_path: Path) -> N
         )
 
 
-@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out.onnx", "out"])
+@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out.onnx", "old", "new"])
 def test_an_earlier_export_is_replaced_and_no_other_file_is_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
@@ -259,7 +260,8 @@ def test_an_earlier_export_is_replaced_and_no_other_file_is_left(
         assert main(["export", str(tmp_path / "net" / "network.cell"), "--out", str(tmp_path / "deep" / out)]) == 0
         said = capsys.readouterr().out
         assert re.fullmatch(
-            rf".*{out}: images of (any size, resized to )?8x8x1,? to 3 classes, \d+\.\d MB\n(.*does not resize.*\n)?"
+            rf".*{out}: images of (any size, resized to )?8x8x1,? to 3 classes, \d+\.\d MB\n"
+            r"pixels are normalized inside: \(pixel - mean\) / std, mean 5, std 3\n(.*does not resize.*\n)?"
             r"read back and compared on 8 random images( of each of two sizes)?: "
             r"the largest relative difference of log probabilities is \d(e-\d+)?\n",
             said,
@@ -276,7 +278,7 @@ def test_the_weights_of_a_search_can_be_exported(tmp_path: Path) -> None:
     weights.save(tmp_path / "57.npz", saved.weights)
     command = ["export", f"{tmp_path}/best.cell", "--weights", f"{tmp_path}/57.npz", "--input", "8x8x3", "--classes"]
     assert main([*command, "3", "--mean", "5,6,7", "--std", "3,4,5", "--out", f"{tmp_path}/all.keras"]) == 0
-    assert main([*command, "3", "--std", "2", "--out", f"{tmp_path}/none.keras"]) == 0
+    assert main([*command, "3", "--mean", "0", "--std", "2", "--out", f"{tmp_path}/none.keras"]) == 0
     images = formats.random_images(saved)
     for name, known in (("all", saved), ("none", replace(saved, mean=(0.0,) * 3, std=(2.0,) * 3))):
         found = keras.models.load_model(tmp_path / f"{name}.keras").predict(images, verbose=0)
@@ -299,12 +301,23 @@ def test_the_weights_of_a_search_can_be_exported(tmp_path: Path) -> None:
         ("net --out a.keras --classes 3", r"--classes goes with --weights only; the folder of a trained network has"),
         ("net --out a.keras --param N=3", r"--param goes with --weights only"),
         ("net --out a.keras --weights 5.npz", r"net is a folder; --weights goes with a \.cell file"),
-        ("best.cell --out a.keras --weights 5.npz", r"--weights 5\.npz: give --input and --classes too"),
-        ("WITH --input 8x8 --classes 3", r"--input '8x8' is not HEIGHTxWIDTHxCHANNELS"),
+        ("best.cell --out a.keras --weights 5.npz", r"--weights 5\.npz: give --input, --classes, --mean and --std too"),
+        (
+            "WITH --input 8x8x1 --classes 3",
+            r"--weights 5\.npz: give --mean and --std too; the file lacks them; --mean 0 --std 1 for a network that",
+        ),
+        ("WITH --input 8x8x1 --classes 3 --mean 5", r"--weights 5\.npz: give --std too; the file lacks it; --mean 0"),
+        ("WITH --input 8x8 --classes 3 --mean 5 --std 3", r"--input '8x8' is not HEIGHTxWIDTHxCHANNELS"),
         ("WITH --input 8x8x1 --classes 0", r"--classes 0: it must be at least 1"),
-        ("WITH --input 8x8x1 --classes 3 --mean a", r"--mean 'a' is not NUMBER,NUMBER,\.\.\., such as"),
-        ("WITH --input 8x8x1 --classes 3 --mean 1,2", r"best\.cell with 5\.npz: mean is \[1\.0, 2\.0\]: wanted"),
-        ("WITH --input 8x8x1 --classes 4", r"best\.cell with 5\.npz: the weights have head/0/0/3/dense/kernel in the"),
+        ("WITH --input 8x8x1 --classes 3 --mean a --std 3", r"--mean 'a' is not NUMBER,NUMBER,\.\.\., such as"),
+        (
+            "WITH --input 8x8x1 --classes 3 --mean 1,2 --std 3",
+            r"best\.cell with 5\.npz: mean is \[1\.0, 2\.0\]: wanted",
+        ),
+        (
+            "WITH --input 8x8x1 --classes 4 --mean 5 --std 3",
+            r"best\.cell with 5\.npz: the weights have head/0/0/3/dense/kernel in the",
+        ),
         ("WITHOUT --input 8x8x1 --classes 3", r"there are no weights in 6\.npz"),
     ],
 )

@@ -24,6 +24,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 import dsl
 from compiler import CompileError, accuracy
+from compiler.images import fit
 from compiler.images.data import load
 from compiler.layers.model import step_layers
 from compiler.main import main
@@ -171,7 +172,45 @@ def test_a_damaged_record_is_refused(files: Path, capsys: pytest.CaptureFixture[
     assert train(files) == 0
     (files / "run" / RECORD).write_text("{")
     assert train(files) == 2
-    assert "is damaged" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "is damaged" in error and f"; move {files / 'run'} away to begin anew, or choose another --workdir" in error
+
+
+def test_checkpoints_without_their_record_are_refused(files: Path) -> None:
+    """Otherwise trained weights would be trained again, as if they were new."""
+    training: Any = final(files, "run")
+    training._manager.save(3)
+    words = rf"epoch-3 is the checkpoint of epoch 3, and .*{RECORD} records 0 epochs, .*; move {files / 'run'} away"
+    with pytest.raises(CompileError, match=words):
+        final(files, "run")
+
+
+def test_an_auxiliary_weight_without_an_auxiliary_head_gets_a_warning(files: Path) -> None:
+    warning = (
+        "nothing reads training.auxiliary_weight, which is 0.4: the network has no auxiliary section; "
+        '--gin_param="training.auxiliary_weight=0.0"'
+    )
+    assert not [text for text in final(files, "run").warnings if "auxiliary" in text]
+    with (files / "quick.gin").open("a") as file:
+        file.write("training.auxiliary_weight = 0.4\n")
+    assert warning in final(files, "run").warnings
+    body = "body: net as n   auxiliary(n): global_avg_pool | dense[classes]"
+    (files / "small.cell").write_text(TEXT.replace("body: net", body))
+    assert warning not in final(files, "run").warnings
+
+
+def test_the_written_settings_say_where_relative_images_were_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "photos").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "conf" / "my.gin").write_text("dataset.source = 'images:photos'\ndataset.seed = 3\n")
+    monkeypatch.chdir(tmp_path)
+    found = gin_files.read(["conf/my.gin"], [])
+    assert found.dataset.source == f"images:{tmp_path / 'conf' / 'photos'}"
+    (tmp_path / "config.gin").write_text(gin_files.in_force())
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert gin_files.read([str(tmp_path / "config.gin")], []).dataset == found.dataset
 
 
 def test_checkpoints_of_another_network_are_refused(files: Path) -> None:
@@ -363,6 +402,7 @@ def test_every_shipped_file_is_read_and_explains_itself(path: Path) -> None:
         assert genotype.space.params[name] == value
     # train_final.gin is for every network and every search, so it binds neither
     assert bool(made.network.params) == ("dataset.source" in text) == (path.name != "train_final.gin")
+    assert not fit.unread(made.training, genotype)
 
 
 def test_cifar10_and_imagenet_are_the_papers() -> None:

@@ -91,6 +91,16 @@ def test_drop_path_drops_whole_examples_and_keeps_the_mean() -> None:
     assert abs(value.mean() - 1) < 0.05
 
 
+def test_dropped_paths_do_not_depend_on_the_dropout_of_the_same_step() -> None:
+    noise = Noise(tf.constant([5, 11]), tf.constant(0.5))
+    network = "network { body: dropout[0.5] head: flatten }"
+    (layer, *_) = build_layers(compiler.resolve(dsl.loads(network), (1, 1, 1), 1))
+    value = layer.call(tf.ones((4000, 1, 1, 1)), training=True, noise=noise)
+    paths = kept_paths(1, 4000, noise, "float32")
+    same = (np.ravel(value) > 0) == (np.ravel(paths) > 0)
+    assert abs(same.mean() - 0.5) < 0.05
+
+
 @pytest.mark.parametrize("path", QUICK, ids=lambda path: path.name)
 def test_every_shipped_file_is_built_with_as_many_parameters_as_it_costs(path: Path) -> None:
     genotype = dsl.load(path)

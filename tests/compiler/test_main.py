@@ -42,8 +42,10 @@ def test_cost_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32", "--input", "32x32x3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["params"], found["mult_adds"]) == (2567754, 407671808)
+    assert (found["input_shape"], found["classes"]) == ([32, 32, 3], 10)
     assert set(found) == {
-        "params", "mult_adds", "depth", "activations", "activation_bytes", "weight_bytes", "shares", "steps",
+        "input_shape", "classes", "params", "mult_adds", "depth", "activations", "activation_bytes", "weight_bytes",
+        "shares", "steps",
     }  # fmt: skip
     assert found["activation_bytes"] == 4 * found["activations"]
     assert [share["name"] for share in found["shares"]] == ["stem", "cell normal", "cell reduction", "head"]
@@ -67,6 +69,7 @@ def test_the_table_of_a_cost_shows_the_share_of_each_cell(capsys: pytest.Capture
     assert re.search(r"^ +cell normal +18 +2,236,864 +343,605,248$", output, re.MULTILINE)
     assert re.search(r"^total +22 +2,567,754 +407,671,808$", output, re.MULTILINE)
     assert re.search(r"^ +2\.57M +408M$", output, re.MULTILINE)
+    assert "images       32x32x3, 10 classes" in output
     assert "depth        102 operations" in output
     assert "activations  22,584,330 values an image, 90.3 MB at float32" in output
     assert "weights      2,599,466 values with batch norm's statistics, 10.4 MB at float32" in output
@@ -83,8 +86,9 @@ def test_costs_of_several_files_are_a_row_each(capsys: pytest.CaptureFixture[str
     files = ["amoebanet_a.cell", "nasbench201.cell", "large_scale.cell"]
     assert main(["cost", *files]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
-    assert head.split() == ["file", "params", "mult-adds", "depth", "activations"]
-    assert rows[1].split() == ["nasbench201.cell", "1,531,546", "1.53M", "220,119,680", "220M", "51", "12.1", "MB"]
+    assert head.split() == ["file", "images", "classes", "params", "mult-adds", "depth", "activations"]
+    assert rows[1].split()[:3] == ["nasbench201.cell", "32x32x3", "10"]
+    assert rows[1].split()[3:] == ["1,531,546", "1.53M", "220,119,680", "220M", "51", "12.1", "MB"]
     assert len({len(row) for row in (head, *rows)}) == 1
     assert main(["cost", *files, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

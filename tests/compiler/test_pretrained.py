@@ -316,3 +316,6 @@ def test_an_export_takes_the_normalization_of_the_weights(files: Path, capsys: p
 
     normalization = [layer for layer in keras.models.load_model("a.keras").layers if layer.name == "normalized"]
     assert [np.ravel(layer.mean).tolist() for layer in normalization] == [[40.0]]
+    capsys.readouterr()
+    assert main(["export", "small.cell", "--weights=made.npz", "--out=a.keras"]) == 2
+    assert capsys.readouterr().err == "--weights made.npz: give --input and --classes too; the file lacks them\n"

@@ -77,7 +77,7 @@ def table(text: str) -> dict[str, list[str]]:
 def test_int8_keeps_the_accuracy_on_digits(net: Path, digits: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "net", "--out", "a.tflite", "--quantize", "int8"]) == 0
     out = capsys.readouterr().out
-    first, _, _, _, _, last = out.splitlines()
+    first, _, _, _, _, _, last = out.splitlines()
     assert first == "a.tflite: images of 8x8x1 to 10 classes, quantized to int8; its input and output are float32"
     assert last == (
         "calibrated on 500 training images of digits; read back and compared with float32 on 288 validation images of "
@@ -99,15 +99,17 @@ def test_int8_keeps_the_accuracy_on_digits(net: Path, digits: Dataset, capsys: p
     assert kinds.count(np.float32) == 2, "the input and the output alone are real numbers"
 
 
-@pytest.mark.parametrize(("kind", "share"), [("float16", 0.7), ("dynamic", 0.5)])
-def test_weights_alone_are_made_smaller(net: Path, capsys: pytest.CaptureFixture[str], kind: str, share: float) -> None:
-    assert main(["export", "net", "--out", "a.tflite", "--quantize", kind]) == 0
-    out = capsys.readouterr().out
-    rows = table(out)
+@pytest.mark.parametrize(("kind", "share", "out"), [("float16", 0.7, "float32.tflite"), ("dynamic", 0.5, "a.tflite")])
+def test_weights_alone_are_made_smaller(
+    net: Path, capsys: pytest.CaptureFixture[str], kind: str, share: float, out: str
+) -> None:
+    assert main(["export", "net", "--out", out, "--quantize", kind]) == 0
+    shown = capsys.readouterr().out
+    rows = table(shown)
     assert float(rows[kind][0]) < share * float(rows["float32"][0])
     assert abs(float(rows[kind][2]) - float(rows["float32"][2])) < 0.01
-    assert out.splitlines()[-1] == "read back and compared with float32 on 288 validation images of digits"
-    assert sorted(path.name for path in Path().iterdir()) == ["a.tflite", "net"]
+    assert shown.splitlines()[-1] == "read back and compared with float32 on 288 validation images of digits"
+    assert sorted(path.name for path in Path().iterdir()) == [out, "net"]
 
 
 def test_without_images_weights_are_quantized_and_int8_is_refused(

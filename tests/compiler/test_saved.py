@@ -12,9 +12,11 @@ import pytest
 
 import dsl
 from compiler import CompileError, Training, accuracy, lower, train
+from compiler.graph.cost import graph_cost
 from compiler.images.data import load
 from compiler.images.preparation import Preparation
 from compiler.layers.model import step_layers
+from compiler.main import main
 from compiler.networks import weights
 from compiler.networks.formats import exported_model
 from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, Saved, read, write
@@ -167,3 +169,30 @@ def test_a_trained_network_keeps_its_accuracy_when_read_back_and_exported(tmp_pa
     assert accuracy(model, dataset, "validation") == trained.accuracy
     guesses = exported_model(found).predict(dataset.validation.images, verbose=0).argmax(axis=-1)
     assert np.mean(guesses == dataset.validation.labels) == pytest.approx(trained.accuracy, abs=1e-6)
+
+
+def test_commands_build_the_text_for_the_images_on_which_it_was_trained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = str(folder / NETWORK)
+
+    def counted(file: str, *flags: str) -> tuple[list[int], int, int]:
+        assert main(["cost", file, "--json", *flags]) == 0
+        found = json.loads(capsys.readouterr().out)
+        return found["input_shape"], found["classes"], found["mult_adds"]
+
+    shape, classes, mult_adds = counted(text)
+    assert (shape, classes, mult_adds) == ([8, 8, 1], 3, graph_cost(network().graph).mult_adds)
+    assert counted(text, "--classes=7")[:2] == ([8, 8, 1], 7)
+    assert counted(text, "--input=16x16x3", "--classes=7")[:2] == ([16, 16, 3], 7)
+    other = folder / "other.cell"
+    other.write_text(TEXT)
+    assert counted(str(other))[:2] == ([32, 32, 3], 10)
+    assert main(["cost", text]) == 0
+    assert "images       8x8x1, 3 classes\n" in capsys.readouterr().out
+    assert main(["cost", text, str(other)]) == 0
+    head, first, second = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert head[1:3] == ["images", "classes"] and (first[1:3], second[1:3]) == (["8x8x1", "3"], ["32x32x3", "10"])
+    edit(folder, input_shape="damaged")
+    assert main(["cost", text]) == 2
+    assert f"{folder / FACTS} is damaged" in capsys.readouterr().err

@@ -59,6 +59,28 @@ def test_a_saved_model_gives_the_recorded_accuracy(trained: Trained, digits: Dat
     assert loaded.to_json()
 
 
+SIXTEEN = """
+cell net(image) {
+  a = conv[3x3, filters=4](image) | batch_norm | relu
+  b = conv[1x1, filters=4, bias=yes](a) | dropout[rate=0.2]
+  return a + b
+}
+network { body: net   head: batch_norm | global_avg_pool | dense[classes] }
+"""
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_the_model_of_each_precision_predicts_as_float32(digits: Dataset, precision: str) -> None:
+    settings = Training(epochs=0, batch_size=256, precision=precision, optimize_graph=False)
+    found = train(dsl.loads(SIXTEEN), digits, settings)
+    assert found.model.to_json()
+    whole = compiler.lower(found.graph)
+    weights.restore(step_layers(whole), weights.weights_of(found.layers))
+    images = digits.train.images[:64].astype(np.float32) / 8 - 1
+    logits = np.asarray(tf.cast(found.model(images, training=False), tf.float32))
+    np.testing.assert_allclose(logits, whole(images, training=False), atol=0.0 if precision == "float32" else 0.05)
+
+
 def test_weights_carry_the_genotypes_names(trained: Trained) -> None:
     names = weights.weights_of(trained.layers)
     assert any("body/0/0/normal/b/0/sep_conv/1/depthwise/kernel" in name for name in names)

@@ -72,6 +72,18 @@ def test_an_evaluation_has_the_flops_of_its_training(small_gin: Path) -> None:
     assert spec(small_gin, "refused").evaluate(task()).flops == 0
 
 
+def test_the_header_warns_of_a_weight_for_an_auxiliary_head_that_the_seed_lacks(small_gin: Path) -> None:
+    heard = Training(batch_size=20, auxiliary_weight=0.4)
+    with_head = dsl.load("nasnet.cell", PARAMS).space.text()
+
+    def is_warned(**changes: Any) -> bool:
+        rows = trained(small_gin, **changes).rows()
+        return any(name == "warning" and "nothing reads training.auxiliary_weight" in text for name, text in rows)
+
+    assert is_warned(training=heard)
+    assert not is_warned() and not is_warned(training=heard, space=with_head)
+
+
 def test_a_worker_that_does_not_see_the_work_directory_refuses(small_gin: Path, tmp_path: Path) -> None:
     """It refuses before a training, whose weights would be lost."""
     far = trained(small_gin, weights=tmp_path / "far" / "weights")
