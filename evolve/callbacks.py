@@ -13,6 +13,7 @@ import dsl
 from compiler.errors import did_you_mean
 from evolve.errors import UsageError
 from evolve.records import Individual, Standing
+from evolve.store.database import reading
 
 
 class Callback:
@@ -48,7 +49,7 @@ class MLflow(Callback):
           UsageError: MLflow is missing, or cannot use the address.
         """
         mlflow = _imported("mlflow")
-        self._metric, self._folder = mlflow.entities.Metric, folder
+        self._metric, self._folder, self._results = mlflow.entities.Metric, folder, results_of(folder)
         try:
             self._begin(mlflow.MlflowClient(self._uri), folder, settings)
         except mlflow.exceptions.MlflowException as error:
@@ -72,12 +73,11 @@ class MLflow(Callback):
         path.write_text(self._run, encoding="utf-8")
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
-        """Logs the numbers of an individual. The step is its place in the order of results."""
+        """Logs the numbers of an individual. The step is the number of results of the search, promotions included."""
         now = int(1000 * time.time())
+        self._results += 1
         numbers = numbers_of(individual, standing).items()
-        self._client.log_batch(
-            self._run, [self._metric(name, value, now, individual.finished) for name, value in numbers]
-        )
+        self._client.log_batch(self._run, [self._metric(name, value, now, self._results) for name, value in numbers])
 
     def end(self, reason: str, best: Individual | None) -> None:
         """Logs the best network, and ends the run."""
@@ -101,6 +101,7 @@ class WandB(Callback):
     def begin(self, folder: Path, settings: Mapping[str, str]) -> None:
         """Begins the run, or continues it. Its id is in the file `wandb.run` of the work directory."""
         wandb = _imported("wandb")
+        self._results = results_of(folder)
         path = folder / "wandb.run"
         if not path.is_file():
             path.write_text(uuid.uuid4().hex, encoding="utf-8")
@@ -109,8 +110,12 @@ class WandB(Callback):
         self._run: Any = wandb.init(**{**given, **kept, **self._options})
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
-        """Logs the numbers of an individual. The step is its place in the order of results."""
-        self._run.log(numbers_of(individual, standing), step=individual.finished)
+        """Logs the numbers of an individual. The step is the number of results of the search, promotions included.
+
+        Weights & Biases ignores steps that are not above the earlier ones.
+        """
+        self._results += 1
+        self._run.log(numbers_of(individual, standing), step=self._results)
 
     def end(self, reason: str, best: Individual | None) -> None:
         """Writes the end and the best network into the summary of the run, and ends the run."""
@@ -118,6 +123,17 @@ class WandB(Callback):
         if best is not None:
             self._run.summary["best id"], self._run.summary["best network"] = best.id, best.genotype
         self._run.finish()
+
+
+def results_of(folder: Path) -> int:
+    """Returns the number of results that the search in a work directory has received, those of promotions included.
+
+    Raises:
+      UsageError: there is no search in the folder.
+    """
+    with reading(folder) as db:
+        found = [db.execute(f"select max(finished) from {name}").fetchone()[0] for name in ("individuals", "rungs")]
+    return max(0, *(count or 0 for count in found))
 
 
 def numbers_of(individual: Individual, standing: Standing) -> dict[str, float]:

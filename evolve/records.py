@@ -134,6 +134,10 @@ class Measured(Protocol):
         """The fitness of the individual. If the individual failed, the fitness is `WORST` or `LOWEST`."""
 
     @property
+    def is_failed(self) -> bool:
+        """Whether the individual failed. The fitness does not tell, since `WORST` may be the value of a metric."""
+
+    @property
     def weight_differences(self) -> tuple[tuple[int, float], ...]:
         """The differences between the weights of other individuals and its own, each after the id of the other."""
 
@@ -269,11 +273,6 @@ class Evaluation:
 def failed(reason: str) -> Evaluation:
     """Returns the evaluation of an individual that could not be built, trained or measured."""
     return Evaluation(WORST, "failed", reason)
-
-
-def is_lowest(fitness: float) -> bool:
-    """Whether a fitness is that of failed individuals, which means and curves leave out."""
-    return fitness in (WORST, LOWEST)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from evolve import Algorithm, CellSpace, SearchError, Store, UsageError
 from evolve import config as gin_config
 from evolve.objectives import is_share
 from evolve.observers import progress
+from evolve.records import WORST
 from evolve.search.retraining import best_of
 from evolve.store.history import measured, standings
 from evolve.whole import run as search
@@ -185,7 +186,7 @@ def _curves(job: Job, algorithm: Algorithm[dsl.Genotype]) -> Curves:
     best, population = [], []
     with Store(job.folder) as store:
         for _, standing in standings(store, algorithm):
-            members = measured(standing.population)
+            members = measured(standing.population, WORST)
             best.append(standing.best.fitness if standing.best else math.nan)
             population.append(mean(members) if members else math.nan)
         chosen = best_of(store)

@@ -128,8 +128,13 @@ class Reinforcement(Latest[G]):
         """Keeps the result for the next update. The update is made at the next draw after `batch_size` results."""
         self._show(individual)
         memo, fitness = self._finish(individual.id).memo, individual.fitness
-        # The number of a failed individual is not a reward where fitness may be negative.
-        fitness = self._lowest if fitness == LOWEST else fitness
+        if fitness == LOWEST:
+            # This number is not a reward. Before the first success no fitness is known to which a failure could be
+            # compared, and a baseline above all successes would punish them.
+            if self._baseline is None:
+                self._batch.append((memo, 0.0))
+                return
+            fitness = self._lowest
         self._lowest = min(self._lowest, fitness)
         baseline = fitness if self._baseline is None else self._baseline
         self._batch.append((memo, fitness - baseline))

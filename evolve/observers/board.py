@@ -40,8 +40,11 @@ class Board:
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
         """Adds one finished individual to the summaries."""
-        best = standing.best
-        self._summaries.individual(individual, standing, self._store.fitness(individual.parent))
+        best, parent = standing.best, individual.parent
+        # The row of the parent has the fitness of a longer training if the parent was promoted since.
+        has_rungs, rungs = self._store.has_rungs, self._store.rungs
+        fitness = rungs.known(parent, individual) if has_rungs else self._store.fitness(parent)
+        self._summaries.individual(individual, standing, fitness)
         if best is not None and best.id == individual.id:
             drawing = picture(genotype.cells, title(individual, self._objective), stacked=True)
             text = f"{_origin(individual)}\n{individual.genotype}"

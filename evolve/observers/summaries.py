@@ -62,6 +62,11 @@ class Summaries:
         """Adds one finished individual, and the state of the search after this individual, to the curves.
 
         After a promotion an individual is added again. Each result has a step of its own.
+
+        Args:
+          individual: the individual with its latest result.
+          standing: the state of the search after this result.
+          parent_fitness: the fitness of the parent, on the rung of this result; None if there is none.
         """
         if individual.finished > self._latest:
             self._latest = individual.finished
@@ -107,10 +112,10 @@ class Summaries:
     def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[events.Value]:
         if standing.best is not None:
             yield self._fitness("best/accuracy", standing.best.fitness)
-        elif self._objective.title == "accuracy":
+        elif self._objective.name == ACCURACY.name:
             yield _curve("best/accuracy", WORST)
         yield _curve("individual/failed", self._failed)
-        members = measured(standing.population)
+        members = measured(standing.population, self._objective.worst)
         if members:
             yield self._fitness("population/mean", sum(members) / len(members))
             yield self._fitness("population/min", min(members))
@@ -245,7 +250,8 @@ _RULE_CURVES = {
     "tried": ("children tried", "The number of individuals so far that this rule has made."),
     "improved": (
         "better than their parent",
-        "The number of individuals of this rule that are fitter than their parent.",
+        "The number of individuals of this rule that are fitter than their parent. "
+        "With rungs, both are compared on the first rung.",
     ),
     "rejected": ("children rejected", "The number of children of this rule that were rejected before training."),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evolve.algorithms import Algorithm
-from evolve.records import Individual, Standing, is_lowest, ranked
+from evolve.records import Individual, Standing, ranked
 from evolve.store.store import Store
 
 
@@ -50,6 +50,6 @@ def latest_correlation(chosen: Sequence[tuple[float, float]]) -> float | None:
     return correlation(chosen[-LATEST_CHOSEN:])
 
 
-def measured(population: tuple[float, ...]) -> tuple[float, ...]:
-    """Returns the fitnesses of members that did not fail. Those of failed members would lower the mean."""
-    return tuple(fitness for fitness in population if not is_lowest(fitness))
+def measured(population: tuple[float, ...], worst: float) -> tuple[float, ...]:
+    """Returns the fitnesses of members that did not fail. Those of failed members, `worst`, would lower the mean."""
+    return tuple(fitness for fitness in population if fitness != worst)

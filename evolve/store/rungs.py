@@ -128,4 +128,23 @@ class Rungs:
 
     def promotions(self) -> list[tuple[int, int]]:
         """Returns the id and the rung of every promotion, whether it has a result or not."""
-        return [(id, rung) for id, rung in self._execute("select id, rung from rungs where rung > 0 order by task")]
+        # A duplicate has one task, whose row has the rung of its original. Only a further task is a promotion.
+        rows = self._execute(
+            "select id, rung from rungs where exists "
+            "(select 1 from rungs as first where first.id = rungs.id and first.task < rungs.task) order by task"
+        )
+        return [(id, rung) for id, rung in rows]
+
+    def known(self, id: int | None, by: Individual) -> float | None:
+        """Returns the fitness of the individual `id` on the rung of another result, by which its own result was known.
+
+        None is returned if it had no result on this rung when `by` had this result.
+        """
+        # The row of a promotion that failed has the fitness of failed individuals, and its individual has not failed.
+        rows = self._execute(
+            "select own.fitness from rungs as own join rungs as other on own.rung = other.rung "
+            "where own.id = ? and other.id = ? and other.rung = ? and own.finished between 1 and other.finished "
+            "and (own.status = 'done' or own.task = (select min(task) from rungs where id = own.id))",
+            (id, by.id, by.rung),
+        )
+        return rows[0][0] if rows else None

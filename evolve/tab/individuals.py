@@ -320,7 +320,8 @@ class Individuals:
         left: Collection[int] = ()
         if self._living is not None:
             try:
-                left = self._living.tell(result.id, fitness, result.scores, result.rung)
+                is_failed = result.fitness is None
+                left = self._living.tell(result.id, fitness, result.scores, result.rung, is_failed)
             except SearchError:
                 self._forget_living()
         self._compare(result)

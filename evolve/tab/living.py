@@ -12,7 +12,6 @@ from evolve.algorithms import ALGORITHMS, Algorithm, Neat, gin_name
 from evolve.algorithms.base import Latest, NonAgeing
 from evolve.algorithms.fronts import Point
 from evolve.errors import SearchError
-from evolve.records import is_lowest
 
 _NAMED = {gin_name(made): made for made in ALGORITHMS}
 
@@ -35,6 +34,7 @@ class _Result(NamedTuple):
     weight_differences: tuple[tuple[int, float], ...] = ()
     scores: tuple[float, ...] = ()
     rung: int = 0
+    is_failed: bool = False
 
 
 class _Space:
@@ -93,8 +93,8 @@ class Living:
         self._algorithm = algorithm
         self.has_members = not isinstance(algorithm, Latest)
         self._is_kept = isinstance(algorithm, NonAgeing)  # whether only proposals remove members
-        self._members: dict[int, float] = {}
-        self._latest: dict[int, float] = {}  # the latest individuals in the place of members
+        self._members: dict[int, float | None] = {}  # the fitness of each member; None if the member failed
+        self._latest: dict[int, float | None] = {}  # the latest individuals in the place of members
         self._ordered: list[float] = []
         self._total = 0.0
 
@@ -114,14 +114,17 @@ class Living:
         """Returns the species of the members that have got one by the proposal with this memo."""
         return self._algorithm.assigned(memo) if isinstance(self._algorithm, Neat) else {}
 
-    def tell(self, id: int, fitness: float, scores: Point = (), rung: int = 0) -> Collection[int]:
+    def tell(
+        self, id: int, fitness: float, scores: Point = (), rung: int = 0, is_failed: bool = False
+    ) -> Collection[int]:
         """Passes the first result of an individual to the algorithm. Returns the ids of the members that it removes."""
-        self._algorithm.tell(_Result(id, fitness, scores=scores, rung=rung))
-        self._add(fitness)
+        self._algorithm.tell(_Result(id, fitness, scores=scores, rung=rung, is_failed=is_failed))
+        shown = None if is_failed else fitness
+        self._add(shown)
         if self.has_members:
-            self._members[id] = fitness
+            self._members[id] = shown
             return () if self._is_kept else self._left()
-        self._latest[id] = fitness
+        self._latest[id] = shown
         while len(self._latest) > len(self._algorithm.population):
             self._remove(self._latest.pop(next(iter(self._latest))))
         return ()
@@ -144,12 +147,12 @@ class Living:
             self._remove(self._members.pop(id))
         return left
 
-    def _add(self, fitness: float) -> None:
-        if not is_lowest(fitness):
+    def _add(self, fitness: float | None) -> None:
+        if fitness is not None:
             insort(self._ordered, fitness)
             self._total += fitness
 
-    def _remove(self, fitness: float) -> None:
-        if not is_lowest(fitness):
+    def _remove(self, fitness: float | None) -> None:
+        if fitness is not None:
             del self._ordered[bisect_left(self._ordered, fitness)]
             self._total -= fitness

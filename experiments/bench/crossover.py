@@ -69,6 +69,7 @@ class _Result(NamedTuple):
     weight_differences: tuple[tuple[int, float], ...] = ()
     scores: tuple[float, ...] = ()
     rung: int = 0
+    is_failed: bool = False
 
 
 class _Landscape:

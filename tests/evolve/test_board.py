@@ -80,6 +80,30 @@ def test_a_resumed_search_reads_as_an_uninterrupted_one(
     assert len(_points(run, "population/mean")) == 25
 
 
+def test_with_rungs_a_child_is_compared_with_its_parent_on_the_first_rung(tmp_path: Path) -> None:
+    def evaluate(task: Task) -> Evaluation:
+        return Evaluation(measure(task).fitness + 10 * task.rung)
+
+    def written(individuals: int) -> dict[str, list[tuple[int, float]]]:
+        plan = Plan(individuals, 0, tmp_path / "log", rungs=(3, 9), reduction=3)
+        board = Board(tmp_path / "tensorboard", SPACE, store)
+        board.start("", evolution())
+        space = CellSpace(SPACE, (8, 8, 1), 10)
+        Search(plan, evolution(), space, store, Serial(), evaluate, [board]).run()
+        board.close()
+        run = _read(tmp_path / "tensorboard" / "search")
+        return {tag: _points(run, tag) for tag in run.Tags()["tensors"] if tag.endswith("/improved")}
+
+    with Store(tmp_path) as store:
+        live, again = written(40), written(40)
+        first = {one.id: one for one in store.rungs.results() if not one.rung}
+        better = [one for one in first.values() if one.parent and one.fitness > first[one.parent].fitness]
+        promoted = {id for id, _ in store.rungs.promotions()}
+    assert sum(points[-1][1] for points in live.values()) == len(better) > 3
+    assert promoted & {one.parent for one in better}, "the row of a parent has the fitness of another rung"
+    assert again == live
+
+
 def test_the_text_of_the_best_shows_its_parent_and_rule(tmp_path: Path) -> None:
     search(tmp_path, tournament, 20)
     texts = dict(_texts(_read(tmp_path / "tensorboard" / "search"), "best/genotype"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 import dsl
 import evolve
-from evolve import Individual, Standing, UsageError
+from evolve import Evaluation, Individual, Proposal, Standing, Store, UsageError
 from evolve.callbacks import Callback, MLflow, WandB
 
 
@@ -107,6 +107,48 @@ def test_weights_and_biases(small_gin: Path, tmp_path: Path, monkeypatch: pytest
     assert [step for step, _ in first.logged + second.logged] == [1, 2, 3, 4, 5, 6]
     assert [numbers["fitness"] for _, numbers in first.logged + second.logged] == [one.fitness for one in study]
     assert second.is_finished and study.best is not None and second.summary["best id"] == study.best.id
+
+
+class FakeClient:
+    """Records the steps that a client of MLflow receives."""
+
+    def __init__(self, uri: str | None) -> None:
+        self.steps: list[int] = []
+
+    def update_run(self, run: str, state: str) -> None:
+        """Continues a run."""
+
+    def log_batch(self, run: str, metrics: list[tuple[str, float, int, int]]) -> None:
+        self.steps.append({step for *_, step in metrics}.pop())
+
+
+@pytest.mark.parametrize("make", [WandB, MLflow])
+def test_each_result_of_a_promotion_has_a_step_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    wandb: Any = SimpleNamespace(init=lambda **given: FakeRun(given))
+    mlflow: Any = SimpleNamespace(
+        MlflowClient=FakeClient, entities=SimpleNamespace(Metric=lambda *values: values),
+        exceptions=SimpleNamespace(MlflowException=OSError),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    (tmp_path / "mlflow.run").write_text("run")
+    (genotype, standing), steps = (dsl.load("large_scale.cell").space.seed, Standing((), None)), []
+    with Store(tmp_path) as store:
+        # The search is interrupted after each two results.
+        for results in ([(1, 0), (2, 0)], [(3, 0), (1, 1)], [(2, 1), (4, 0)]):
+            callback = make()
+            callback.begin(tmp_path, {})
+            for id, rung in results:
+                if not rung:
+                    store.propose(Proposal(id, f"g{id}"), f"f{id}")
+                    store.finish(id, Evaluation(0.5))
+                store.rungs.finish(store.rungs.start(id, rung), Evaluation(0.5), rung)
+                callback.individual(store.individual(id), genotype, standing)
+            logged = callback._client.steps if make is MLflow else [step for step, _ in callback._run.logged]
+            steps.append(logged)
+    assert steps == [[1, 2], [3, 4], [5, 6]]
 
 
 def test_a_package_that_is_missing(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

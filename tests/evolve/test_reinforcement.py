@@ -18,7 +18,8 @@ import dsl
 from evolve import CellSpace, Reinforcement, SearchError
 from evolve.algorithms.controller import Controller, Episode, Policy, Shape, controller
 from evolve.algorithms.reinforcement import POLICY
-from tests.evolve.toy import ToySpace
+from evolve.records import LOWEST, WORST, Proposal
+from tests.evolve.toy import ToySpace, result
 
 SIZES = (3, 2, 4)
 TARGET = (2, 0, 3)
@@ -135,6 +136,20 @@ def test_a_genotype_that_the_file_forbids_is_drawn_again_and_counted() -> None:
     assert rejected and all(rule == POLICY and "require params < 60000" in reason for rule, reason in rejected)
     assert {proposal.rule for proposal in proposals} == {POLICY}
     assert len({proposal.genotype for proposal in proposals}) == 20
+
+
+def advantages(*fitnesses: float) -> list[float]:
+    """Returns the advantages of individuals that have these fitnesses."""
+    algorithm = Reinforcement[object](baseline_decay=0.5)
+    for id, fitness in enumerate(fitnesses, 1):
+        algorithm.adopt(Proposal(id, None))
+        algorithm.tell(result(id, fitness))
+    return [advantage for _, advantage in algorithm._batch]
+
+
+def test_failures_before_the_first_success_do_not_punish_it() -> None:
+    assert advantages(LOWEST, LOWEST, -2.0, -1.0, LOWEST) == [0.0, 0.0, 0.0, 1.0, -0.5]
+    assert advantages(WORST, 0.5, WORST) == [0.0, 0.5, -0.25], "a share of 0 is a reward"
 
 
 def test_a_memo_is_the_choices_of_its_genotype() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ from compiler import Epoch
 from compiler.domains import values
 from evolve import (
     Algorithm,
+    Child,
     Evaluation,
     Executor,
     Individual,
     Plan,
     Proposal,
+    RegularizedEvolution,
     Search,
     Serial,
     Standing,
@@ -26,12 +30,17 @@ from evolve import (
     Task,
 )
 from evolve.algorithms import gin_name
+from evolve.algorithms import rungs as compared
 from evolve.algorithms.base import NonAgeing
+from evolve.algorithms.fronts import Point, crowded, crowding, dominates
+from evolve.algorithms.rungs import Dominated, RungResults
 from evolve.found import _FITTEST
 from evolve.observers.journal import Journal
-from evolve.records import failed
+from evolve.records import LOWEST, WORST, failed
+from evolve.search import rungs as ladders
 from evolve.search.front import Front
 from evolve.search.rungs import Ladder
+from evolve.search.state import State, ladder_of
 from evolve.store.database import FILE, reading
 from evolve.store.history import latest_correlation, measured, standings
 from evolve.store.rungs import continued, promoted
@@ -165,6 +174,13 @@ def test_who_may_still_be_promoted() -> None:
     assert ladder.possible() == {(8, 0), (7, 0), (6, 0), (9, 1)}
 
 
+def test_who_may_still_be_promoted_where_a_search_has_more_results_than_it_is_to_have() -> None:
+    ladder = Ladder(EPOCHS, 3, 2)
+    for id in range(1, 10):
+        ladder.add(replace(individual(id, float(id)), status="failed" if id < 4 else "done"))
+    assert ladder.possible() == {(9, 0), (8, 0)}
+
+
 def curve(accuracy: float, epochs: int = 3) -> tuple[Epoch, ...]:
     return tuple(Epoch(epoch, 1.0, accuracy * epoch / epochs) for epoch in range(1, epochs + 1))
 
@@ -189,6 +205,112 @@ def test_a_stopped_training_has_a_place_and_is_not_promoted() -> None:
     for id in (3, 4):
         ladder.add(individual(id, 0.1, history=curve(0.1)))
     assert ladder.next() == (2, 1)
+
+
+@pytest.mark.parametrize("objectives", [1, 2])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_no_individual_is_promoted_after_its_checkpoint_was_removed(objectives: int, workers: int) -> None:
+    promotions = 0
+    for seed in range(30):
+        rng, ladder, started = random.Random(seed), Ladder(EPOCHS, 3, 60), 0
+        running: list[tuple[int, int]] = []
+        checkpoints: set[tuple[int, int]] = set()
+        while True:
+            while len(running) < workers and (ladder.next() or started < 60):
+                id, rung = ladder.next() or (started + 1, 0)
+                if rung:
+                    assert (id, rung - 1) in checkpoints
+                    ladder.promote(id, rung)
+                promotions += rung > 0
+                started = max(started, id)
+                running.append((id, rung))
+            if not running:
+                break
+            id, rung = running.pop(rng.randrange(len(running)))
+            first = rng.random()
+            scores = (first + id * rng.random() / 60, id * rng.random() / 3 - 100 * first * first)
+            found = individual(id, scores[0], rung, scores=scores if objectives == 2 else ())
+            if rung == 0 and rng.random() < 0.1:
+                ladder.add(replace(found, status="failed"))
+            else:
+                ladder.add(found)
+                checkpoints.add((id, rung))
+            checkpoints &= ladder.possible() | {(id, below) for id, rung in running for below in (rung - 1, rung)}
+    assert promotions > 500
+
+
+def points(seed: int, count: int, scores: int, steps: int) -> list[tuple[float, ...]]:
+    """Returns points, of which many are equal if a score has few steps."""
+    rng = random.Random(seed)
+    return [tuple(rng.randrange(steps) / steps for _ in range(scores)) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("scores", "steps"), [(2, 5), (2, 1000), (3, 5), (3, 1000)])
+def test_the_order_of_a_rung_is_that_of_a_whole_sort(scores: int, steps: int) -> None:
+    found, rung = points(scores, 80, scores, steps), ladders._Rung(3)
+    for id, point in enumerate(found, 1):
+        rung.add(individual(id, point[0], scores=point, params=id % 3))
+        keys = dict(enumerate(crowded(found[:id]), 1))
+        ids = sorted(keys, key=lambda id: (-found[id - 1][0], id % 3, id))
+        assert [*rung.best(id)] == sorted(ids, key=keys.__getitem__, reverse=True)
+
+
+def test_a_result_orders_again_only_the_ranks_that_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def noted(found: Sequence[Point]) -> list[float]:
+        sizes.append(len(found))
+        return crowding(found)
+
+    monkeypatch.setattr(ladders, "crowding", noted)
+    rung = ladders._Rung(3)
+    for id, point in enumerate(points(0, 200, 2, 1000), 1):
+        rung.add(individual(id, point[0], scores=point))
+    assert len([*rung.best(200)]) == sum(sizes) == 200
+    sizes.clear()
+    rung.add(individual(201, -1.0, scores=(-1.0, -1.0)))
+    assert [*rung.best(201)][-1] == 201 and sizes == [1]
+
+
+@pytest.mark.parametrize("scores", [2, 3])
+def test_the_results_that_dominate_are_counted_among_the_latest(scores: int) -> None:
+    found, latest, every = points(scores, 200, scores, 6), Dominated(70), Dominated()
+    for count, point in enumerate(found, 1):
+        latest.add(point)
+        every.add(point)
+        if count % 9 == 0:
+            asked = found[count // 2]
+            assert len(latest) == min(count, 70) and len(every) == count
+            assert latest.count(asked) == sum(dominates(one, asked) for one in found[max(0, count - 70) : count])
+            assert every.count(asked) == sum(dominates(one, asked) for one in found[:count])
+    few = [place for place, one in enumerate(found) if sum(dominates(other, one) for other in found) < 20]
+    assert every.fewer(20) == few
+
+
+def test_a_comparison_with_the_results_of_a_rung_is_made_once_for_each_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes, results, found = 0, RungResults(), points(0, 50, 2, 1000)
+    compare = compared._compared
+
+    def counted(*args: Any) -> Any:
+        nonlocal passes
+        passes += 1
+        return compare(*args)
+
+    monkeypatch.setattr(compared, "_compared", counted)
+    for id, point in enumerate(found, 1):
+        results.add(individual(id, point[0], scores=point))
+    for _ in range(20):
+        shares = [results.share(0, point[0], point) for point in found]
+    assert shares == [sum(dominates(one, point) for one in found) / 50 for point in found] and passes == 50
+
+
+def test_a_fitness_of_zero_has_a_place_on_its_rung() -> None:
+    results = RungResults()
+    for id, fitness in ((1, 0.0), (2, -1.0), (3, -2.0)):
+        results.add(individual(id, fitness))
+    results.add(replace(individual(4, LOWEST), status="failed"))
+    results.add(replace(individual(5, WORST), status="failed"))
+    assert [results.share(0, fitness, ()) for fitness in (0.0, -1.0, -2.0)] == [0.0, 1 / 3, 2 / 3]
 
 
 # --- the search ---
@@ -297,6 +419,80 @@ def test_a_duplicate_takes_the_result_of_the_highest_rung(tmp_path: Path, worker
         assert copy.rung <= found[int(copy.note.removeprefix("as "))].rung
     tasks = [id for _, id, *_ in rungs(tmp_path)]
     assert all(tasks.count(copy.id) == 1 for copy in copies), "a duplicate is not promoted"
+
+
+class FewNetworks(toy.ToySpace):
+    """The toy with twelve networks, so that most individuals are duplicates."""
+
+    def sample(self, rng: random.Random, *, born: int | None = None) -> toy.Genotype:
+        return (*[0] * (len(toy.SIZES) - 2), rng.randrange(3), rng.randrange(4))
+
+    def mutate(
+        self, genotype: toy.Genotype, rng: random.Random, *, mate: object = None, born: int | None = None
+    ) -> Child[toy.Genotype]:
+        return Child(self.sample(rng), "op")
+
+
+@pytest.mark.parametrize("order", ["finished", "born"])
+def test_with_duplicates_the_state_in_the_store_is_that_of_the_search(tmp_path: Path, order: Any) -> None:
+    def with_curve(task: Task) -> Evaluation:
+        found = fails_at_times(task)
+        return replace(found, history=curve(found.fitness / 50, EPOCHS[task.rung]))
+
+    plan = Plan(90, 0, tmp_path / "log", rungs=EPOCHS, reduction=2, reuse=True, stop=True, order=order)
+    stops: list[bool] = []
+
+    def known(ladder: Ladder) -> tuple[Any, ...]:
+        return [dict(ladder.least(rung)) for rung in range(3)], ladder.next(), ladder.possible()
+
+    class Compares:
+        def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
+            live = search._state.ladder
+            assert live is not None and known(live) == known(ladder_of(plan, store))
+            stops.append(bool(live.least(0)))
+
+    space, observers = FewNetworks(), [Compares()]
+    few = partial(RegularizedEvolution, space, 0, population_size=10, sample_size=3)
+    with Store(tmp_path) as store:
+        search = Search(plan, few(), space, store, Virtual(3, virtual.any_time), with_curve, observers)
+        search.run()
+        live, again = search._state, State(plan, few(), space, store)
+        again.restore()
+        assert (again.last, again.algorithm.members) == (live.last, live.algorithm.members)
+        assert again.algorithm.population == live.algorithm.population
+        assert replace(again.tally.spent, seconds=0.0) == replace(live.tally.spent, seconds=0.0)
+        promoted_ids = {id for id, _ in store.rungs.promotions()}
+        copies = {one.id for one in store.finished() if one.note.startswith("as ") and one.rung}
+    assert stops.count(False) > 20 and len(copies) > 10 and promoted_ids and not copies & promoted_ids
+
+
+def test_a_parent_is_compared_by_its_result_on_the_rung_of_its_child(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        for id in (1, 2, 3, 4, 5):
+            store.propose(Proposal(id, f"g{id}", None if id < 3 else 1), f"f{id}")
+
+        def finish(id: int, fitness: float, rung: int, status: Any = "done") -> None:
+            found = Evaluation(fitness, status)
+            if not rung or id == 5:
+                store.finish(id, found, rung=rung)
+            store.rungs.finish(store.rungs.start(id, rung), found, rung)
+
+        finish(1, 0.5, 0)
+        finish(2, 0.0, 0, "failed")
+        finish(3, 0.6, 0)
+        finish(5, 0.8, 1)  # a duplicate, which has the result of a higher rung
+        finish(1, 0.9, 1)
+        finish(4, 0.7, 0)
+        finish(3, 0.0, 1, "failed")
+        results = {(one.id, one.rung): one for one in store.rungs.results()}
+        assert store.rungs.known(None, results[3, 0]) is None
+        assert store.rungs.known(1, results[3, 0]) == store.rungs.known(1, results[4, 0]) == 0.5
+        assert store.rungs.known(2, results[3, 0]) == 0.0, "a parent that failed has the lowest fitness"
+        assert store.rungs.known(1, results[5, 1]) is None, "the parent came to this rung later"
+        assert store.rungs.known(5, results[1, 1]) == 0.8
+        finish(2, 0.95, 1)
+        last = {(one.id, one.rung): one for one in store.rungs.results()}[2, 1]
+        assert store.rungs.known(3, last) is None, "the promotion of the parent failed"
 
 
 def test_an_individual_is_retried_on_each_rung(tmp_path: Path) -> None:
@@ -418,7 +614,7 @@ def test_the_tab_replays_what_the_search_knew(
             before = best
     assert promotions > 15 and shown.results == len(known) == 60
     for count, (standing, members) in known.items():
-        fitnesses = measured(standing.population)
+        fitnesses = measured(standing.population, WORST)
         mean = pytest.approx(sum(fitnesses) / len(fitnesses), rel=1e-6) if fitnesses else None
         lowest, highest = min(fitnesses, default=None), max(fitnesses, default=None)
         assert shown.bands[count - 1] == (mean, lowest, highest)
@@ -431,6 +627,19 @@ def test_the_tab_replays_what_the_search_knew(
             ]
             assert {*members} == {id for id, gone in left if gone == 0 or (gone or 0) > count}
     assert [*shown.new_bests] == [*new_bests]
+
+
+def test_the_population_of_the_tab_has_a_member_with_the_fitness_zero(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        for id, found in ((1, Evaluation(0.0)), (2, replace(failed("no luck"), fitness=LOWEST)), (3, Evaluation(-3.0))):
+            store.propose(Proposal(id, f"g{id}"), f"f{id}")
+            store.finish(id, found)
+    shown = Individuals(about_search_by(toy.evolution()))
+    with reading(tmp_path) as db:
+        shown.read(db)
+    assert shown.bands == [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (-1.5, -3.0, 0.0)]
+    assert measured((0.0, LOWEST, -3.0), LOWEST) == (0.0, -3.0)
+    assert measured((0.0, 0.5), WORST) == (0.5,)
 
 
 def test_a_tab_that_follows_the_search_shows_the_same(tmp_path: Path) -> None:

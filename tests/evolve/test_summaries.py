@@ -26,8 +26,10 @@ from tensorboard.util.tensor_util import make_ndarray
 from compiler import Epoch
 from compiler.filesystem import place
 from evolve import Individual, Standing
+from evolve.objectives import Objective
 from evolve.observers.events import PacedFile
 from evolve.observers.summaries import BEST_RUNS, Summaries
+from evolve.records import LOWEST
 
 RULES = ("op", "rewire")
 HISTORY = (Epoch(1, 2.0, 0.25, 1.5, 0.5), Epoch(2, 1.0, 0.75, 0.5, 0.875))
@@ -192,6 +194,16 @@ def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp
     assert _points(run, "individual/accuracy") == [(2, 0.75)]
     assert _points(run, "population/min") == [(2, 0.75)]
     assert _points(run, "individual/seconds") == [(1, 1.5), (2, 1.5)]
+
+
+def test_a_fitness_of_zero_is_shown_where_failed_individuals_have_a_lower_one(tmp_path: Path) -> None:
+    with closing(Summaries(tmp_path, RULES, Objective("fitness"))) as summaries:
+        failed = _record(1, status="failed", fitness=LOWEST, population=(LOWEST,))
+        summaries.individual(*failed._replace(standing=replace(failed.standing, best=None)))
+        summaries.individual(*_record(2, fitness=0.0, population=(LOWEST, 0.0, -1.0), best=0.0))
+    run = _read(tmp_path / "search")
+    assert _points(run, "population/max") == [(2, 0.0)] and _points(run, "population/mean") == [(2, -0.5)]
+    assert _points(run, "best/accuracy") == [(2, 0.0)], "a fitness may be negative, so there is none before"
 
 
 def test_the_inherited_share_is_a_curve_where_weights_are_inherited(tmp_path: Path) -> None:
