@@ -377,7 +377,7 @@ def ranked(individuals: Iterable[Individual], count: int) -> list[Individual]:
 class Standing:
     """The state of a search after an individual has finished."""
 
-    population: tuple[float, ...]  # the fitness of each member, the oldest first
+    population: tuple[float | None, ...]  # the fitness of each member, the oldest first; None: the member failed
     best: Individual | None
     inheritable: frozenset[int] = frozenset()  # individuals whose weights a child may inherit
     continued: frozenset[int] = frozenset()  # individuals that are trained on to a higher rung
@@ -387,6 +387,11 @@ class Standing:
     species: int = 0  # the number of species in the population; 0: the algorithm has no species
     correlation: float | None = None  # the rank correlation of predictions and fitnesses, if a model chooses
     front: tuple[int, ...] = ()  # the ids of the individuals that no other dominates; empty with one objective
+
+    @property
+    def measured(self) -> tuple[float, ...]:
+        """The fitnesses of the members that did not fail, the oldest first."""
+        return tuple(fitness for fitness in self.population if fitness is not None)
 
 
 @dataclass(frozen=True, slots=True)

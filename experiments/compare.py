@@ -26,9 +26,8 @@ from evolve import Algorithm, CellSpace, SearchError, Store, UsageError
 from evolve import config as gin_config
 from evolve.objectives import is_share
 from evolve.observers import progress
-from evolve.records import WORST
 from evolve.search.retraining import best_of
-from evolve.store.history import measured, standings
+from evolve.store.history import standings
 from evolve.whole import run as search
 from experiments.figure import Curves, draw
 
@@ -186,7 +185,7 @@ def _curves(job: Job, algorithm: Algorithm[dsl.Genotype]) -> Curves:
     best, population = [], []
     with Store(job.folder) as store:
         for _, standing in standings(store, algorithm):
-            members = measured(standing.population, WORST)
+            members = standing.measured
             best.append(standing.best.fitness if standing.best else math.nan)
             population.append(mean(members) if members else math.nan)
         chosen = best_of(store)

@@ -96,8 +96,8 @@ class Algorithm(Protocol[G]):
     takes_rungs: ClassVar[bool]  # whether the algorithm compares individuals of different rungs
 
     @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of every member, the oldest first."""
+    def population(self) -> tuple[float | None, ...]:
+        """The fitness of every member, the oldest first; None for a member that failed."""
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -247,11 +247,17 @@ class Member(NamedTuple, Generic[G]):
     fitness: float
     scores: Point = ()  # by several objectives; empty if the fitness is the only one, or the individual failed
     rung: int = 0
+    is_failed: bool = False
 
 
 def _measured(individual: Measured, proposal: Recorded[G]) -> Member[G]:
     """Returns a finished individual as a member."""
-    return Member(individual.id, proposal, individual.fitness, individual.scores, individual.rung)
+    return Member(individual.id, proposal, individual.fitness, individual.scores, individual.rung, individual.is_failed)
+
+
+def _shown(individual: Measured | Member[Any]) -> float | None:
+    """Returns the fitness of an individual; None if it failed, since the fitness of a failed one was not measured."""
+    return None if individual.is_failed else individual.fitness
 
 
 @dataclass(eq=False)
@@ -276,9 +282,9 @@ class Evolution(Proposer[G]):
         """Returns the members, the oldest first."""
 
     @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of every member, the oldest first."""
-        return tuple([member.fitness for member in self._population()])
+    def population(self) -> tuple[float | None, ...]:
+        """The fitness of every member, the oldest first; None for a member that failed."""
+        return tuple([_shown(member) for member in self._population()])
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -471,21 +477,21 @@ class Latest(Proposer[G]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._latest: dict[int, float] = {}
+        self._latest: dict[int, float | None] = {}
 
     @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of the latest individuals, the oldest first."""
+    def population(self) -> tuple[float | None, ...]:
+        """The fitness of the latest individuals, the oldest first; None for one that failed."""
         return tuple(self._latest.values())
 
     def _show(self, individual: Measured) -> None:
         """Adds an individual to the curves, or replaces the fitness of one that was promoted."""
         if individual.id in self._pending:
-            self._latest[individual.id] = individual.fitness
+            self._latest[individual.id] = _shown(individual)
             if len(self._latest) > self.window:
                 del self._latest[next(iter(self._latest))]
         elif individual.id in self._latest:
-            self._latest[individual.id] = individual.fitness
+            self._latest[individual.id] = _shown(individual)
 
     @property
     def members(self) -> tuple[int, ...]:

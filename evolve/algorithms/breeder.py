@@ -113,8 +113,8 @@ class Breeder(Generic[G]):
         self._results = Results(self._features_of)
 
     @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of every member, the oldest first."""
+    def population(self) -> tuple[float | None, ...]:
+        """The fitness of every member, the oldest first; None for a member that failed."""
         return self._algorithm.population
 
     @property

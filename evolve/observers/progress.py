@@ -108,7 +108,8 @@ class Progress(_Lines):
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
         """Updates the line after an individual has finished."""
-        if individual.is_failed:
+        # A worker that was ended has left its report. The individual may have a result of a lower rung all the same.
+        if individual.id not in standing.continued:
             running.forget(self._reports, individual.id)
         self._best = standing.best
         self._report()

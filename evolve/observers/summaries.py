@@ -17,7 +17,6 @@ from compiler.filesystem import Place, remove_folder
 from evolve.objectives import Objective
 from evolve.observers import events
 from evolve.records import WORST, Individual, Standing
-from evolve.store.history import measured
 
 BEST_RUNS = 30  # TensorBoard shows no run at first if there are more than 40, so that fewer are kept.
 ACCURACY = Objective("accuracy")  # the objective of a search that chooses no other
@@ -115,8 +114,7 @@ class Summaries:
         elif self._objective.name == ACCURACY.name:
             yield _curve("best/accuracy", WORST)
         yield _curve("individual/failed", self._failed)
-        members = measured(standing.population, self._objective.worst)
-        if members:
+        if members := standing.measured:
             yield self._fitness("population/mean", sum(members) / len(members))
             yield self._fitness("population/min", min(members))
             yield self._fitness("population/max", max(members))

@@ -48,8 +48,3 @@ def latest_correlation(chosen: Sequence[tuple[float, float]]) -> float | None:
     from evolve.predictor.results import LATEST_CHOSEN, correlation  # It needs numpy, which takes a moment to load.
 
     return correlation(chosen[-LATEST_CHOSEN:])
-
-
-def measured(population: tuple[float, ...], worst: float) -> tuple[float, ...]:
-    """Returns the fitnesses of members that did not fail. Those of failed members, `worst`, would lower the mean."""
-    return tuple(fitness for fitness in population if fitness != worst)

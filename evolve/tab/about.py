@@ -16,7 +16,7 @@ from evolve.settings import seconds_of
 from evolve.store.differences import ADDED
 from evolve.store.location import BEST, WEIGHTS
 from evolve.store.retraining import choice_in, retrained_in
-from evolve.store.store import ENDED
+from evolve.store.store import ENDED, TESTED
 from evolve.tab.living import is_of_algorithm, value_of
 from evolve.tab.numbers import read
 
@@ -155,18 +155,9 @@ class About:
         return (where / WEIGHTS / f"{id}.npz").is_file() or (is_best and (where / BEST).is_dir())
 
     def test(self, best: int | None) -> dict[str, object] | None:
-        """Returns the id and the test accuracy of the individual `best`; None if no individual was tested.
-
-        If only others were tested, the one with the highest id is taken.
-        """
-        tested: dict[int, float] = {}
-        for key, value in self.meta.items():
-            text = key.removeprefix("note.test of ")
-            accuracy = read(_json(value).get("accuracy")) if text != key and text.isdecimal() else None
-            if accuracy is not None:
-                tested[int(text)] = accuracy
-        id = best if best in tested else max(tested, default=None)
-        return None if id is None else {"id": id, "accuracy": tested[id]}
+        """Returns the id and the test accuracy of the individual `best`; None if it was not tested."""
+        accuracy = None if best is None else read(_json(self.note(TESTED.format(best))).get("accuracy"))
+        return None if accuracy is None else {"id": best, "accuracy": accuracy}
 
     @property
     def digests(self) -> dict[str, str]:

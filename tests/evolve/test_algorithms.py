@@ -246,7 +246,7 @@ def test_without_ageing_the_best_is_never_removed() -> None:
     for id in range(6, 60):
         algorithm.ask(id)
         algorithm.tell(result(id, 0.0))
-        assert max(algorithm.population) == 5.0
+        assert 5.0 in algorithm.population
         assert len(algorithm.population) == 5
 
 
@@ -425,6 +425,15 @@ class TestContract:
             resumed.adopt(proposal)
             resumed.tell(result(proposal.id, fitness))
         assert resumed.ask(75) == whole[74][0]
+
+    def test_a_fitness_of_zero_is_in_the_population_and_that_of_a_failed_member_is_not(self, make: Make) -> None:
+        algorithm, resumed = make(0), make(0)
+        for id in range(1, 13):
+            resumed.adopt(algorithm.ask(id))
+            for one in (algorithm, resumed):
+                one.tell(replace(result(id, 0.0), status="done" if id % 3 else "failed"))
+        assert {*algorithm.population} == {0.0, None}
+        assert resumed.population == algorithm.population
 
     def test_parents_are_members(self, make: Make) -> None:
         algorithm = make(0)

@@ -45,7 +45,7 @@ class Listener:
     """Records the id, the population and the best individual at each result."""
 
     ids: list[int] = field(default_factory=list)
-    populations: list[tuple[float, ...]] = field(default_factory=list)
+    populations: list[tuple[float | None, ...]] = field(default_factory=list)
     bests: list[int | None] = field(default_factory=list)
 
     def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:

@@ -150,6 +150,16 @@ def test_a_terminal_has_a_bar_and_the_running_trainings(tmp_path: Path) -> None:
     assert "51/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed" in out.getvalue().splitlines()[-1]
 
 
+def test_the_report_of_a_failed_promotion_is_gone_and_that_of_one_that_has_begun_stays(tmp_path: Path) -> None:
+    reports = tmp_path / "running"
+    with Progress(terminal()[0], PLAN, Tally(Spent(), BEST), BEST, reports) as shown:
+        for continued, left in (({BEST.id}, {BEST.id: (5, 27)}), (set[int](), {})):
+            running.report(reports, BEST.id, 5, 27)
+            running.report(reports, 8, 1, 3)
+            shown.individual(BEST, None, Standing((), BEST, continued=frozenset(continued)))
+            assert running.read(reports) == {8: (1, 3)} | left
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_terminal_has_two_lines_however_narrow(width: int, tmp_path: Path) -> None:
     console, _ = terminal(width)

@@ -36,13 +36,14 @@ from evolve.algorithms.fronts import Point, crowded, crowding, dominates
 from evolve.algorithms.rungs import Dominated, RungResults
 from evolve.found import _FITTEST
 from evolve.observers.journal import Journal
-from evolve.records import LOWEST, WORST, failed
+from evolve.records import LOWEST, WORST, failed, rank
 from evolve.search import rungs as ladders
 from evolve.search.front import Front
+from evolve.search.plan import Top
 from evolve.search.rungs import Ladder
 from evolve.search.state import State, ladder_of
 from evolve.store.database import FILE, reading
-from evolve.store.history import latest_correlation, measured, standings
+from evolve.store.history import latest_correlation, standings
 from evolve.store.rungs import continued, promoted
 from evolve.tab.about import About
 from evolve.tab.individuals import Individuals
@@ -131,6 +132,25 @@ def test_of_equal_results_the_smaller_network_is_promoted() -> None:
     for id, params in ((1, 30), (2, 10), (3, 20)):
         ladder.add(individual(id, 0.5, params=params))
     assert ladder.next() == (2, 1)
+
+
+def test_of_equal_individuals_the_search_keeps_the_one_that_a_resumed_search_finds(tmp_path: Path) -> None:
+    """Individual 2 reaches the highest rung first, with the result that individual 1 has there later."""
+    result, top = Evaluation(0.5, params=10, mult_adds=20), Top((), 1)
+    with Store(tmp_path) as store:
+        for id in (1, 2):
+            store.propose(Proposal(id, "g"), str(id))
+            top.add(store.finish(id, replace(result, fitness=0.4)))
+        for id in (2, 1):
+            task = top.task(Proposal(id, "g"), 0, rung=1)
+            assert rank(0.5, (10, 20)) < rank(task.best, task.best_size), "the worker keeps its weights and graph"
+            assert rank(0.5, (10, 20)) < rank(task.keep_above or 0, task.keep_above_size)
+            now = promoted(store.individual(id), result, 1)
+            store.promote(now)
+            top.add(now)
+        assert top.ids == tuple(one.id for one in store.best(1)) == (1,)
+    limits = top.task(Proposal(3, "g"), 0, rung=0), top.task(Proposal(3, "g"), 0, rung=2)
+    assert [one.best for one in limits] == [float("inf"), -float("inf")]
 
 
 def test_with_several_objectives_the_lowest_rank_is_promoted() -> None:
@@ -614,7 +634,7 @@ def test_the_tab_replays_what_the_search_knew(
             before = best
     assert promotions > 15 and shown.results == len(known) == 60
     for count, (standing, members) in known.items():
-        fitnesses = measured(standing.population, WORST)
+        fitnesses = standing.measured
         mean = pytest.approx(sum(fitnesses) / len(fitnesses), rel=1e-6) if fitnesses else None
         lowest, highest = min(fitnesses, default=None), max(fitnesses, default=None)
         assert shown.bands[count - 1] == (mean, lowest, highest)
@@ -629,17 +649,21 @@ def test_the_tab_replays_what_the_search_knew(
     assert [*shown.new_bests] == [*new_bests]
 
 
-def test_the_population_of_the_tab_has_a_member_with_the_fitness_zero(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lowest", [LOWEST, WORST])
+def test_the_populations_of_the_tab_and_of_the_curves_have_a_member_with_the_fitness_zero(
+    tmp_path: Path, lowest: float
+) -> None:
     with Store(tmp_path) as store:
-        for id, found in ((1, Evaluation(0.0)), (2, replace(failed("no luck"), fitness=LOWEST)), (3, Evaluation(-3.0))):
+        for id, found in ((1, Evaluation(0.0)), (2, replace(failed("no luck"), fitness=lowest)), (3, Evaluation(-3.0))):
             store.propose(Proposal(id, f"g{id}"), f"f{id}")
             store.finish(id, found)
+        for make in (toy.evolution, toy.random_search):
+            *_, (_, last) = standings(store, make())
+            assert (last.population, last.measured) == ((0.0, None, -3.0), (0.0, -3.0))
     shown = Individuals(about_search_by(toy.evolution()))
     with reading(tmp_path) as db:
         shown.read(db)
     assert shown.bands == [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (-1.5, -3.0, 0.0)]
-    assert measured((0.0, LOWEST, -3.0), LOWEST) == (0.0, -3.0)
-    assert measured((0.0, 0.5), WORST) == (0.5,)
 
 
 def test_a_tab_that_follows_the_search_shows_the_same(tmp_path: Path) -> None:
@@ -655,7 +679,7 @@ def test_a_tab_that_follows_the_search_shows_the_same(tmp_path: Path) -> None:
                 shown.read(db)
             assert shown.best is not None and standing.best is not None
             assert (shown.best.id, shown.best.fitness) == (standing.best.id, standing.best.fitness)
-            assert shown.bands[-1].high == max(standing.population)
+            assert shown.bands[-1].high == max(standing.measured)
 
     run(tmp_path, Virtual(5, virtual.any_time), make=toy.nsga2, observers=[Following()])
     whole = Individuals(about)

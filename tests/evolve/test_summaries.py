@@ -73,7 +73,7 @@ def _individual(done: int, **changes: Any) -> Individual:
 
 
 def _record(
-    done: int = 1, parent_fitness: float | None = 0.5, population: tuple[float, ...] = (0.25, 0.5, 0.75),
+    done: int = 1, parent_fitness: float | None = 0.5, population: tuple[float | None, ...] = (0.25, 0.5, 0.75),
     best: float = 0.75, **changes: Any,
 ) -> _Record:  # fmt: skip
     standing = Standing(population, _individual(done, fitness=best))
@@ -187,8 +187,8 @@ def test_rules_are_counted(tmp_path: Path) -> None:
 
 def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp_path: Path) -> None:
     with closing(Summaries(tmp_path, RULES)) as summaries:
-        summaries.individual(*_record(1, status="failed", fitness=0.0, population=(0.0,), best=0.0))
-        summaries.individual(*_record(2, population=(0.0, 0.75)))
+        summaries.individual(*_record(1, status="failed", fitness=0.0, population=(None,), best=0.0))
+        summaries.individual(*_record(2, population=(None, 0.75)))
     run = _read(tmp_path / "search")
     assert _points(run, "individual/failed") == [(1, 1), (2, 1)]
     assert _points(run, "individual/accuracy") == [(2, 0.75)]
@@ -198,12 +198,19 @@ def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp
 
 def test_a_fitness_of_zero_is_shown_where_failed_individuals_have_a_lower_one(tmp_path: Path) -> None:
     with closing(Summaries(tmp_path, RULES, Objective("fitness"))) as summaries:
-        failed = _record(1, status="failed", fitness=LOWEST, population=(LOWEST,))
+        failed = _record(1, status="failed", fitness=LOWEST, population=(None,))
         summaries.individual(*failed._replace(standing=replace(failed.standing, best=None)))
-        summaries.individual(*_record(2, fitness=0.0, population=(LOWEST, 0.0, -1.0), best=0.0))
+        summaries.individual(*_record(2, fitness=0.0, population=(None, 0.0, -1.0), best=0.0))
     run = _read(tmp_path / "search")
     assert _points(run, "population/max") == [(2, 0.0)] and _points(run, "population/mean") == [(2, -0.5)]
     assert _points(run, "best/accuracy") == [(2, 0.0)], "a fitness may be negative, so there is none before"
+
+
+def test_a_share_of_zero_is_in_the_curves_of_the_population(tmp_path: Path) -> None:
+    with closing(Summaries(tmp_path, RULES, Objective("recall_cat"))) as summaries:
+        summaries.individual(*_record(1, population=(0.0, 0.0, None, 0.0, 0.5), best=0.5))
+    run = _read(tmp_path / "search")
+    assert _points(run, "population/mean") == [(1, 0.125)] and _points(run, "population/min") == [(1, 0.0)]
 
 
 def test_the_inherited_share_is_a_curve_where_weights_are_inherited(tmp_path: Path) -> None:

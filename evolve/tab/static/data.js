@@ -346,6 +346,18 @@ export class SearchData {
   }
 
   /**
+   * Whether an individual may be in training now: it is pending, or the search runs and may promote it.
+   *
+   * @param {number} place
+   * @returns {boolean}
+   */
+  mayTrain(place) {
+    const { status, rung } = this.columns;
+    const mayRise = status[place] === DONE && (rung[place] ?? 0) + 1 < this.search.rungs.length;
+    return status[place] === PENDING || (mayRise && this.search.state === "running");
+  }
+
+  /**
    * Whether an answer is about this search. A user may have removed the search and begun another one in its folder.
    *
    * @param {OverviewAnswer} answer with all individuals

@@ -5,11 +5,11 @@
  */
 
 import { isDark } from "./colour.js";
-import { PENDING } from "./data.js";
 import { Details } from "./details.js";
 import { element, fill } from "./dom.js";
 import { headline } from "./headline.js";
 import { Pair } from "./pair.js";
+import { descendants } from "./tree.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./types.js").IndividualAnswer} IndividualAnswer */
@@ -128,16 +128,20 @@ export function individualPanel(state) {
     next.disabled = !data || place < 0 || place >= data.count - 1;
   }
 
-  /** @returns {string} differs when the chosen individual has changed; "" while it has no data */
+  /** @returns {string} differs when what the panel shows has changed; "" while the chosen individual has no data */
   function signature() {
-    const { data, selected } = state;
+    const { data, selected, second } = state;
     const place = data?.place(selected) ?? -1;
     if (!data || selected === null || place < 0) {
       return "";
     }
-    const row = Object.values(data.columns).map((column) => column[place]);
-    const duplicates = data.columns.original.filter((first) => first === data.columns.original[place]).length;
-    return JSON.stringify([row, data.children(selected).length, duplicates]);
+    const count = (/** @type {"original" | "mate"} */ name, /** @type {number | undefined} */ value) =>
+      data.columns[name].filter((own) => own === value).length;
+    const rows = [place, data.place(second)].map((one) => Object.values(data.columns).map((column) => column[one]));
+    const related = [descendants(data, selected).length, count("mate", selected)];
+    // The gain also changes with the result of the parent, which may be promoted.
+    const relation = [data.gain(place), place === data.best, data.search.chosen, data.mayTrain(place)];
+    return JSON.stringify([rows, relation, related, count("original", data.columns.original[place])]);
   }
 
   return {
@@ -154,9 +158,9 @@ export function individualPanel(state) {
         return;
       }
       const isOther = shown.key !== key || shown.id !== selected || shown.second !== second;
-      const isPending = state.data?.columns.status[state.data.place(selected)] === PENDING;
-      // The epoch of a pending individual changes while its row stays as it is.
-      const mayDiffer = changed.has("data") || changed.has("theme") || (isPending && changed.has("searches"));
+      const mayTrain = state.data?.mayTrain(state.data.place(selected)) ?? false;
+      // The epoch of an individual in training changes while its row stays as it is.
+      const mayDiffer = changed.has("data") || changed.has("theme") || (mayTrain && changed.has("searches"));
       if (!isOther && !mayDiffer) {
         return;
       }
@@ -164,7 +168,7 @@ export function individualPanel(state) {
       if (isOther || sign !== shown.sign) {
         showHead();
       }
-      if (isOther || sign !== shown.sign || isPending || changed.has("theme")) {
+      if (isOther || sign !== shown.sign || mayTrain || changed.has("theme")) {
         // While an answer is awaited, the next change of the data asks again.
         if (isOther || !isWaiting) {
           shown = { key, id: selected, second, sign };

@@ -72,13 +72,10 @@ export function ancestorStrip(state) {
       line.length === 1
         ? "It has no parent."
         : `${line.length - 1} ancestor${line.length === 2 ? "" : "s"}, the oldest first. Each picture shows what changed against the one before it.`;
-    // A pending individual at the end of the line gets a new card when its result comes.
-    const wanted = JSON.stringify([
-      key,
-      line,
-      data.columns.finished[data.place(last)],
-      document.documentElement.dataset.theme,
-    ]);
+    // A card shows the result of its individual. A pending one gets a result, and a promoted one gets another.
+    const { status, rung, fitness } = data.columns;
+    const results = line.map((id) => data.place(id)).map((place) => [status[place], rung[place], fitness[place]]);
+    const wanted = JSON.stringify([key, line, results, document.documentElement.dataset.theme]);
     if (wanted === now) {
       return;
     }

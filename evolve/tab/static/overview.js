@@ -342,7 +342,7 @@ function showFacts(node, state) {
       { class: "link", type: "button", onclick: () => state.choose(bestId) },
       metricText(search, data.columns.fitness[data.best]),
     );
-    const test = search.test ? `, test ${shown(search.test.accuracy, "fitness")}` : "";
+    const test = search.test?.id === bestId ? `, test ${shown(search.test.accuracy, "fitness")}` : "";
     const again = search.retrained === null ? "" : `, retrained ${metricText(search, search.retrained)}`;
     items.push(["Best", link, `individual ${bestId}${again}${test}`]);
   }

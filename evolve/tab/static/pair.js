@@ -47,7 +47,8 @@ export class Pair {
     // A report has only the pictures that are marked against the parents.
     const isParent = second.parent === first.id || second.mate === first.id;
     const against = this._state.source.isLive || isParent ? first.id : null;
-    const now = JSON.stringify([key, first.id, second.id, rows, difference, isDark(), first.error, second.error]);
+    const states = [first, second].map(({ id, error }) => [id, error, data && condition(data, data.place(id))]);
+    const now = JSON.stringify([key, states, rows, difference, isDark()]);
     if (now === this._now) {
       return;
     }

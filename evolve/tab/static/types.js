@@ -49,7 +49,7 @@
  * @property {number | null} data_share share of the time of steps in which they waited for images
  * @property {number | null} chosen the individual that retrainings have chosen as the best
  * @property {number | null} retrained the mean fitness of its retrainings
- * @property {{ id: number, accuracy: number } | null} test
+ * @property {{ id: number, accuracy: number } | null} test of the best individual; null if it was not tested
  */
 
 /** @typedef {(number | null)[]} Values */

@@ -190,6 +190,89 @@ def test_a_pending_individual_is_asked_for_again_while_its_row_stays(
     assert page.evaluate(count) == 2
 
 
+def of_rungs(overview: dict[str, Any], state: str = "running") -> tuple[dict[str, Any], int, int]:
+    """Returns an overview of a search with rungs, and the places of a child and of its parent, which are both done."""
+    found: dict[str, Any] = json.loads(json.dumps(named(overview)))
+    found["search"] |= {"rungs": [3, 9], "state": state}
+    columns = found["columns"]
+    place = {id: number for number, id in enumerate(columns["id"])}
+    child, parent = next(
+        (number, place[parent])
+        for number, parent in enumerate(columns["parent"])
+        if parent in place and columns["status"][number] == columns["status"][place[parent]] == 1
+    )
+    return found, child, parent
+
+
+# Shows a later overview, as a page does when the stamp of the search has changed.
+LATER = """async (overview) => {
+  overview.search.stamp = overview.stamp = "later";
+  window.answers.overview = overview;
+  window.answers.searches.searches = [overview.search];
+  await new Promise((next) => setTimeout(next));
+  await window.state.refresh();
+  await new Promise((next) => setTimeout(next));
+}"""
+COUNT = "(name) => window.asked.filter(([asked]) => asked === name).length"
+
+
+def test_a_promotion_of_the_parent_changes_the_strip_and_the_gain(
+    page: Page, moments: tuple[dict[str, Any], ...]
+) -> None:
+    overview, child, parent = of_rungs(moments[2], "ended")
+    started(page, overview, ancestors={"line": []})
+    id = overview["columns"]["id"][child]
+    page.evaluate("(id) => { window.state.open('ancestry'); window.state.choose(id); }", id)
+    assert page.locator("aside [title='against its parent']").count() == 1
+    asked = [page.evaluate(COUNT, name) for name in ("ancestors", "individual")]
+    overview["columns"]["rung"][parent], overview["columns"]["fitness"][parent] = 1, 0.97
+    page.evaluate(LATER, overview)
+    assert [page.evaluate(COUNT, name) for name in ("ancestors", "individual")] == [count + 1 for count in asked]
+    assert page.locator("aside [title='against its parent']").count() == 0
+    page.evaluate("window.state.data.answer.stamp = 'before'")
+    page.evaluate(LATER, overview)
+    assert page.evaluate(COUNT, "ancestors") == asked[0] + 1, "nothing of the line has changed"
+
+
+def test_the_chip_of_the_best_goes_to_the_next_best(page: Page, moments: tuple[dict[str, Any], ...]) -> None:
+    overview, child, parent = of_rungs(moments[2], "ended")
+    overview["columns"]["rung"][child] = 1
+    started(page, overview)
+    page.evaluate("(id) => window.state.choose(id)", overview["columns"]["id"][child])
+    assert page.locator("aside .chip.best").count() == 1
+    overview["columns"]["rung"][parent], overview["columns"]["fitness"][parent] = 1, 0.999
+    page.evaluate(LATER, overview)
+    assert page.locator("aside .chip.best").count() == 0
+
+
+@pytest.mark.parametrize(("state", "rung", "more"), [("running", 0, 1), ("running", 1, 0), ("ended", 0, 0)])
+def test_an_individual_that_may_be_promoted_is_asked_for_again_while_its_row_stays(
+    page: Page, moments: tuple[dict[str, Any], ...], state: str, rung: int, more: int
+) -> None:
+    overview, child, _ = of_rungs(moments[2], state)
+    overview["columns"]["rung"][child] = rung
+    started(page, overview)
+    page.evaluate("(id) => window.state.choose(id)", overview["columns"]["id"][child])
+    assert page.evaluate(COUNT, "individual") == 1
+    page.evaluate("new Promise((next) => setTimeout(next)).then(() => window.state.refresh())")
+    assert page.evaluate(COUNT, "individual") == 1 + more
+
+
+def test_the_test_of_another_individual_is_not_named_as_that_of_the_best(
+    page: Page, moments: tuple[dict[str, Any], ...]
+) -> None:
+    overview = named(moments[2])
+    best = page.evaluate(
+        "(one) => import('./data.js').then(({ SearchData }) => { const data = new SearchData(one); "
+        "return data.columns.id[data.best]; })",
+        overview,
+    )
+    for id, words in ((best, f"individual {best}, test 0.9100"), (best - 1, f"individual {best}")):
+        search = overview["search"] | {"test": {"id": id, "accuracy": 0.91}}
+        started(page, {**overview, "search": search})
+        assert page.locator(".facts .hint").first.inner_text() == words
+
+
 CONDITION = """async ([overview, place]) => {
   const { SearchData } = await import("./data.js");
   const { condition } = await import("./headline.js");

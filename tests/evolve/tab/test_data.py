@@ -19,10 +19,9 @@ import pytest
 
 from evolve import Store, UsageError
 from evolve.algorithms.base import Latest, NonAgeing
-from evolve.records import WORST
 from evolve.search.front import Front
 from evolve.store.database import FILE, LOCK, hold, reading
-from evolve.store.history import measured, standings
+from evolve.store.history import standings
 from evolve.tab.data import Data
 from evolve.tab.living import algorithm_of
 from tests.evolve.tab.made_up import MadeUp
@@ -115,7 +114,7 @@ def test_the_members_are_those_of_the_algorithm(search: Path) -> None:
         for individual, standing in standings(store, algorithm):
             done += 1
             place = {name: values[done - 1] for name, values in answer["population"].items()}
-            members = measured(standing.population, WORST)
+            members = standing.measured
             assert standing.species == len({*algorithm.species.values()})
             assert algorithm.species.items() <= named.items()
             assert place["finished"] == done == individual.finished
@@ -144,6 +143,23 @@ def test_answers_with_the_changes_alone_add_up_to_the_whole(search: Path, tmp_pa
     again: dict[str, Any] = data.overview(page["stamp"])
     assert column(again, "id") == again["population"]["mean"] == [] and not again["whole"]
     assert {**Data(search).overview()}["columns"] == page["columns"]
+
+
+def test_the_test_of_another_individual_is_not_shown_beside_the_best(tmp_path: Path) -> None:
+    MadeUp(individuals=30, population=10).write(tmp_path)
+    before: dict[str, Any] = Data(tmp_path).overview()
+    tested = before["search"]["test"]["id"]
+    better = next(
+        id
+        for id, status in zip(column(before, "id"), column(before, "status"), strict=True)
+        if status == 1 and id != tested
+    )
+    changed(tmp_path, "update individuals set fitness = 0.999 where id = ?", better)
+    after: Any = Data(tmp_path).overview()["search"]
+    assert after["best"] == 0.999 and after["test"] is None
+    changed(tmp_path, "insert into meta values (?, ?)", f"note.test of {better}", json.dumps({"accuracy": 0.75}))
+    again: Any = Data(tmp_path).overview()["search"]
+    assert again["test"] == {"id": better, "accuracy": 0.75}
 
 
 def test_an_unknown_stamp_gets_everything(search: Path) -> None:
@@ -328,7 +344,7 @@ def test_the_curve_has_its_last_point_and_not_more_than_its_most(search: Path, m
     assert every["finished"] == [*range(1, 151)] and every["best"] == sorted(every["best"])
     assert len(few["finished"]) == 7 and few["finished"][-1] == 150 and few["best"][-1] == every["best"][-1]
     population: Any = data.overview()["population"]
-    assert every["mean"] == population["mean"] and every["best"][-1] > WORST
+    assert every["mean"] == population["mean"] and every["best"][-1] > 0
 
 
 def test_searches_that_differ_in_the_seed_or_the_algorithm_can_be_compared(tmp_path: Path) -> None:
