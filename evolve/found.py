@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import dsl
 from compiler.errors import CompileError, pasted
 from compiler.filesystem import Place, place
+from compiler.networks.names import FACTS
 from compiler.settings import DatasetSettings, Training
 from evolve.errors import SearchError
 from evolve.fitness.facts import Facts
@@ -129,7 +130,7 @@ class Found:
                 genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, accuracy,
                 facts.preparation,
             )  # fmt: skip
-        if self.is_best and (best / saved.FACTS).is_file():
+        if self.is_best and (best / FACTS).is_file():
             found = saved.read(best)
             if dsl.fingerprint(found.genotype) == dsl.fingerprint(genotype):
                 return found

@@ -12,6 +12,7 @@ from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
 from compiler.errors import CompileError, did_you_mean
 from compiler.filesystem import Place, place
+from compiler.networks.names import FACTS
 from compiler.outlet import quiet
 from dsl.wording import by_x, listed, plural
 
@@ -218,7 +219,7 @@ def _check_folder(path: Place) -> None:
                          "--input HxWxC, --classes N, --mean M and --std S")  # fmt: skip
     if not path.exists():
         raise UsageError(f"there is no {path}")
-    inside = sorted(found for found in path.glob("*") if (found / "network.json").is_file())
+    inside = sorted(found for found in path.glob("*") if (found / FACTS).is_file())
     hint = f"; {inside[0]} is one" if inside else ""
     raise UsageError(f"{path} is not a trained network, which is a folder with a network.json in it{hint}")
 

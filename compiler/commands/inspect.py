@@ -18,6 +18,7 @@ from compiler.graph import cost_table
 from compiler.graph.effects import Images, measured
 from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
+from compiler.networks.names import FACTS, NETWORK
 from compiler.pictures.ascii import drawing
 from compiler.pictures.picture import marked
 from dsl.errors import nearest
@@ -119,13 +120,15 @@ def images_of(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, i
     """
     if options.input is not None and options.classes is not None:
         return image_shape(options.input), options.classes
-    individual = individual_of(options, file)
+    individual, path = individual_of(options, file), Path(file)
     if individual is not None:
         shape, classes = individual.images
-    else:
-        from compiler.networks.saved import images_beside
+    elif path.name == NETWORK and path.with_name(FACTS).is_file():
+        from compiler.networks import saved  # It loads numpy.
 
-        shape, classes = images_beside(Path(file)) or ((32, 32, 3), 10)
+        shape, classes = saved.images_of(path.parent)
+    else:
+        shape, classes = (32, 32, 3), 10
     return (
         shape if options.input is None else image_shape(options.input),
         classes if options.classes is None else options.classes,

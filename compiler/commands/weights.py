@@ -13,6 +13,7 @@ from compiler.commands.finding import individual_of
 from compiler.commands.inspect import UsageError, add_changes, load, params_of
 from compiler.errors import did_you_mean, pasted
 from compiler.filesystem import place
+from compiler.networks.names import FACTS
 from compiler.outlet import quiet
 from dsl.wording import plural
 
@@ -99,7 +100,7 @@ def _of_keras(options: argparse.Namespace, name: str) -> tuple[Saved, str, str]:
 
 def _trained(options: argparse.Namespace) -> tuple[Saved, str, str]:
     """Returns a trained network, where its weights come from, and its name for a command."""
-    from compiler.networks.saved import FACTS, read
+    from compiler.networks.saved import read
 
     for name in _OF_KERAS:
         if getattr(options, name) not in (None, []):

@@ -10,6 +10,7 @@ from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import cost
 from compiler.graph.requirements import holds, values
 from compiler.graph.resolve import resolve
+from dsl.check.requires import readable_params
 from dsl.check.uses import CHANNELS, names_at_a_use
 from dsl.errors import Position, Problem
 from dsl.space.evaluate import evaluate
@@ -170,7 +171,7 @@ def _reads_costs_of_images(item: s.Require) -> bool:
 
 
 def _is_fixed_count(path: s.Path, space: Space) -> bool:
-    return path.names == ("nodes",) or path.names[0] in space.params or (
+    return path.names == ("nodes",) or path.names[0] in readable_params(space) or (
         len(path.names) > 1 and not set(path.names) & set(_VARYING)
     )  # fmt: skip
 

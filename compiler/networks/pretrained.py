@@ -18,18 +18,8 @@ from compiler.errors import CompileError
 from compiler.filesystem import Place, writing
 from compiler.graph.structure import Graph
 from compiler.networks import weights
-from compiler.networks.saved import (
-    FACTS,
-    NETWORK,
-    WEIGHTS,
-    Saved,
-    digest,
-    fact,
-    facts_of,
-    of_facts,
-    parsed_facts,
-    shown_numbers,
-)
+from compiler.networks.names import FACTS, NETWORK, WEIGHTS
+from compiler.networks.saved import Saved, digest, fact, facts_of, of_facts, parsed_facts, shown_numbers
 from compiler.networks.weights import Weights
 from compiler.primitives.base import Shape
 from dsl.wording import by_x, listed, nearest_name, plural

@@ -26,10 +26,10 @@ from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
 from compiler.images.preparation import Preparation
 from compiler.networks import weights
+from compiler.networks.names import FACTS, NETWORK, WEIGHTS
 from compiler.networks.weights import Weights, weight_of
 from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 
-NETWORK, WEIGHTS, FACTS = "network.cell", "weights.npz", "network.json"
 VERSION = 2
 UNPREPARED = 1  # the format of version 0.5.0, which lacks the preparation of images
 RESIZE = "bilinear, antialiased"
@@ -167,18 +167,13 @@ def read(folder: Place) -> Saved:
     return found
 
 
-def images_beside(text: Path) -> tuple[tuple[int, int, int], int] | None:
-    """Returns the shape of the images and the number of classes of the network whose text is the file `text`.
-
-    Returns None if the file is not the text in the folder of a trained network.
+def images_of(folder: Path) -> tuple[tuple[int, int, int], int]:
+    """Returns the shape of the images and the number of classes of the network in a folder.
 
     Raises:
       CompileError: the facts in the folder are damaged.
     """
-    where = text.parent / FACTS
-    if text.name != NETWORK or not where.is_file():
-        return None
-    facts = _facts(text.parent)
+    facts, where = _facts(folder), folder / FACTS
     return fact(facts, "input_shape", where, _shape), len(fact(facts, "class_names", where, _names))
 
 

@@ -252,7 +252,7 @@ class Trainer:
         """Computes fresh statistics from training images, with the averaged weights if the training averages weights.
 
         After a short training, or with a high learning rate, moving statistics may describe earlier weights. The images
-        are not augmented. They are 50 batches or 10,000 images, whichever is more, and at most one pass over all images.
+        are not augmented. They are 50 batches or 10,000 images, whichever is more, and at most one pass over all.
         """
         enough = max(POOLED_BATCHES, -(-POOLED_IMAGES // self._training.batch_size))
         with self.averaged():

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dsl.check.requires import COSTS
+from dsl.check.requires import COSTS, readable_params
 from dsl.errors import CellError, Problem
 from dsl.space.evaluate import COMPARISONS, evaluate
 from dsl.space.genotype import Space
@@ -14,6 +14,7 @@ from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
+Params = Mapping[str, int | float]  # the params that a condition reads, with their values
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
@@ -34,17 +35,18 @@ class Limit:
 def verify_limits(space: Space) -> Iterator[Problem]:
     """Yields the errors of requirements that no network satisfies, alone or together with an earlier requirement."""
     found: list[Limit] = []
+    params = readable_params(space)
     for item in space.requires:
-        odd = _require_fault(item.condition, space)
+        odd = _require_fault(item.condition, params)
         if odd is not None:
             yield odd
             continue
-        wrong = _constant_fault(item.condition, space)
+        wrong = _constant_fault(item.condition, params)
         if wrong is not None:
             yield Problem(
                 f"no network satisfies {shown(wrong)}", wrong.position, "`require` compares costs, such as params < 1M"
             )
-        found.extend(limits(item.condition, space, frozenset()))
+        found.extend(limits(item.condition, params, frozenset()))
     both = clash(found, domains(found, space))
     if both is None:
         return
@@ -68,60 +70,63 @@ def domains(limits: Iterable[Limit], space: Space) -> Mapping[str, tuple[float, 
     }
 
 
-def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
+def _require_fault(condition: s.Condition, params: Params) -> Problem | None:
     """Returns the error of a requirement that compares something other than numbers, or None."""
     compared = [part for part in s.simple(condition) if isinstance(part, s.Compare)]
     for part in compared:
         for side in (part.left, part.right):
             if isinstance(side, s.Kernel):
                 return Problem(f"a cost is a number, and {side} is a kernel", side.position)
-        fault = operand_fault(part.left, space) or operand_fault(part.right, space)
+        fault = operand_fault(part.left, params) or operand_fault(part.right, params)
         if fault is not None:
             return fault
     return None
 
 
-def _constant_fault(condition: s.Condition, space: Space) -> s.Compare | None:
+def _constant_fault(condition: s.Condition, params: Params) -> s.Compare | None:
     """Returns a comparison of two known numbers that must hold and is false; None if there is none."""
     if isinstance(condition, s.And):
-        return next((wrong for part in condition.conditions if (wrong := _constant_fault(part, space))), None)
-    is_false = isinstance(condition, s.Compare) and decided(condition, space) is False
+        return next((wrong for part in condition.conditions if (wrong := _constant_fault(part, params))), None)
+    is_false = isinstance(condition, s.Compare) and decided(condition, params) is False
     return condition if is_false and isinstance(condition, s.Compare) else None
 
 
-def decided(compare: s.Compare, space: Space) -> bool | None:
+def decided(compare: s.Compare, params: Params) -> bool | None:
     """Returns whether a comparison of two known numbers holds; None for any other comparison."""
-    left, right = constant(compare.left, space), constant(compare.right, space)
+    left, right = constant(compare.left, params), constant(compare.right, params)
     return None if left is None or right is None else COMPARISONS[compare.operator](left, right)
 
 
-def constant(value: s.Expression, space: Space) -> float | None:
+def constant(value: s.Expression, params: Params) -> float | None:
     """Returns the value of an expression of numbers and params; None for any other expression."""
     try:
-        found = evaluate(value, space.params)
+        found = evaluate(value, params)
     except CellError:
         return None
     return found if isinstance(found, int | float) else None
 
 
-def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: bool = True) -> Iterator[Limit]:
-    """Yields the limits on single names that follow from a condition if the condition has the wanted value."""
+def limits(condition: s.Condition, params: Params, bound: frozenset[str], wanted: bool = True) -> Iterator[Limit]:
+    """Yields the limits on single names that follow from a condition if the condition has the wanted value.
+
+    `bound` has the variables of the rule. `params` are those of the space, or of a requirement (`readable_params`).
+    """
     match condition:
         case s.Not(inner):
-            yield from limits(inner, space, bound, not wanted)
+            yield from limits(inner, params, bound, not wanted)
         case s.And(parts) if wanted:
-            yield from (limit for part in parts for limit in limits(part, space, bound))
+            yield from (limit for part in parts for limit in limits(part, params, bound))
         case s.Or(parts) if not wanted:
-            yield from (limit for part in parts for limit in limits(part, space, bound, False))
+            yield from (limit for part in parts for limit in limits(part, params, bound, False))
         case s.Compare(symbol, left, right):
             if isinstance(right, s.Path) and not isinstance(left, s.Path):
                 symbol, left, right = _MIRRORED[symbol], right, left
-            value = constant(right, space)
-            if not isinstance(left, s.Path) or value is None or left.names[0] in space.params:
+            value = constant(right, params)
+            if not isinstance(left, s.Path) or value is None or left.names[0] in params:
                 return
             # A comparison with a setting is false if the operation lacks the setting, and the opposite comparison is
-            # false too. So the opposite limit does not follow for settings.
-            is_number = left.names[-1] == "count" or left.names[0] not in bound
+            # false too. So the opposite limit does not follow for settings, and not for a part that the mate may lack.
+            is_number = left.names[0] not in bound or (left.names[-1] == "count" and left.names[0] != s.MATE)
             if wanted or is_number:
                 yield Limit(str(left), symbol if wanted else _NEGATED[symbol], value, condition)
 
@@ -149,19 +154,19 @@ def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -
     return None
 
 
-def operand_fault(value: s.Expression, space: Space) -> Problem | None:
+def operand_fault(value: s.Expression, params: Params) -> Problem | None:
     """Returns the error of an expression that a condition cannot compare with another, or None."""
     match value:
         case s.Number() | s.Kernel() | s.Path():
             return None
         case s.Negative(inner):
-            return operand_fault(inner, space)
+            return operand_fault(inner, params)
         case s.Binary(symbol, left, right):
-            if symbol in ("/", "//") and constant(right, space) == 0:
+            if symbol in ("/", "//") and constant(right, params) == 0:
                 return Problem(f"{expression(value)} divides by zero", value.position)
-            if constant(left, space) is not None and constant(right, space) is not None:
-                return None if constant(value, space) is not None else Problem("too large a number", value.position)
-            return operand_fault(left, space) or operand_fault(right, space)
+            if constant(left, params) is not None and constant(right, params) is not None:
+                return None if constant(value, params) is not None else Problem("too large a number", value.position)
+            return operand_fault(left, params) or operand_fault(right, params)
         case _:
             return Problem(f"{expression(value)} cannot be compared", value.position,
                            "compare numbers, kernels or paths; `t.op is conv` compares an operation")  # fmt: skip

@@ -36,7 +36,7 @@ def never(condition: s.Condition, scope: Scope, wanted: bool = True) -> Problem 
 
 def kind_of(path: s.Path, scope: Scope) -> str:
     """Returns the kind of a path's value in a rule: cell, node, term, state, op, or number."""
-    root, *rest = path.names
+    root, *rest = scope.own(path).names
     if rest:
         return {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(rest[-1], "number")
     values = scope.bound.get(root)
@@ -66,20 +66,24 @@ def _is_fault(condition: s.Is, scope: Scope, wanted: bool) -> Problem | None:
     if kind_of(condition.path, scope) not in ("op", "gene"):
         return Problem(f"`is` compares an operation, and {condition.path} is not an operation", condition.position,
                        "write t.op of a term, n.tail of a node")  # fmt: skip
-    if condition.path.names[-1] != "op" or scope.live is None:
+    path = scope.own(condition.path)
+    if path.names[-1] != "op" or scope.live is None:
         return None
     name, names = condition.op.name, {op.name for op in scope.ops_at(condition.path, scope.live)}
-    part = "step" if condition.path.names[0] in scope.steps else "edge"
+    part = "step" if path.names[0] in scope.steps else "edge"
     if wanted != condition.negated and name not in names:
         message = f"no {part} that the rule can draw is {name}, and no rule assigns this operation"
         return Problem(message, condition.position, listed(names))
-    if wanted == condition.negated and names == {name} and not condition.op.arguments:
+    # A part that the mate lacks, and a step of several operations, have no operation, and are not this one.
+    may_lack = path != condition.path or (part == "step" and scope.live.pipes)
+    if wanted == condition.negated and names == {name} and not condition.op.arguments and not may_lack:
         return Problem(f"every {part} that the rule can draw is {name}", condition.position)
     return None
 
 
 def _compare_fault(condition: s.Compare, scope: Scope, wanted: bool) -> Problem | None:
-    wrong = operand_fault(condition.left, scope.space) or operand_fault(condition.right, scope.space)
+    params = scope.space.params
+    wrong = operand_fault(condition.left, params) or operand_fault(condition.right, params)
     if wrong is not None:
         return wrong
     for side in (condition.left, condition.right):
@@ -87,14 +91,14 @@ def _compare_fault(condition: s.Compare, scope: Scope, wanted: bool) -> Problem 
             kind_of(side, scope) not in ("number", "gene")
         ):  # fmt: skip
             return Problem(f"{shown(condition)} compares numbers, and {side} is not a number", side.position)
-    holds = decided(condition, scope.space)
+    holds = decided(condition, params)
     if holds is not None and holds != wanted:
         return Problem(f"{shown(condition)} is always {'true' if holds else 'false'}", condition.position)
     return _contradiction(condition, scope, wanted)
 
 
 def _contradiction(condition: s.Condition, scope: Scope, wanted: bool) -> Problem | None:
-    found = list(limits(condition, scope.space, frozenset(scope.bound), wanted))
+    found = list(limits(condition, scope.space.params, frozenset(scope.bound), wanted))
     both = clash(found, {limit.name: _domain(limit.name, scope.space) for limit in found})
     if both is None:
         return None

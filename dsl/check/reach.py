@@ -33,7 +33,7 @@ def verify_reach(space: Space) -> Iterator[Problem]:
     inputs = {item.name: len(item.inputs) for item in space.items if isinstance(item, s.Cell)}
     for rule in space.mutations:
         yield from _misused_cells(rule, space, inputs)
-        yield from _named(rule, _block(rule.block, Scope(space, (), None, _given(rule))))
+        yield from _named(rule, _block(rule.block, Scope.of(rule, space)))
 
 
 def dead_rules(space: Space) -> Iterator[Problem]:
@@ -48,24 +48,20 @@ def dead_parts(space: Space) -> Mapping[str, tuple[Problem, ...]]:
     The function assumes more operations on edges than mutations can bring there. So every rule that is reported can
     really never apply, and some rules that can never apply are not reported.
     """
-    in_steps = (only_op(step_at(space.network, ref)) for ref in network_steps(space.network))
-    live = Live(frozenset(held(space)), frozenset(op for op in in_steps if op is not None))
+    in_steps = [only_op(step_at(space.network, ref)) for ref in network_steps(space.network)]
+    steps = frozenset(op for op in in_steps if op is not None)
+    live = Live(frozenset(held(space)), steps, pipes=None in in_steps)
     cells = open_cells(space)
     reached: dict[str, _Found] = {}
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
             if rule.name not in reached or reached[rule.name].faults:  # A rule that was found applicable stays so.
-                reached[rule.name] = _block(rule.block, Scope(space, cells, live, _given(rule)))
+                reached[rule.name] = _block(rule.block, Scope.of(rule, space, cells, live))
         grown = live.with_all(found.brings for found in reached.values() if not found.is_dead)
         if grown == live:
             return {rule.name: tuple(_named(rule, reached[rule.name])) for rule in space.mutations}
         live = grown
     return {}
-
-
-def _given(rule: s.Mutation) -> dict[str, s.Path | s.Set]:
-    """Returns the names that a rule has before it draws a variable."""
-    return {s.MATE: s.Path((s.MATE,))} if rule.crossover else {}
 
 
 def _named(rule: s.Mutation, found: _Found) -> Iterator[Problem]:
@@ -116,13 +112,15 @@ def _block(block: s.Block, scope: Scope) -> _Found:
                 return _Found((fault,), is_dead=True)
             branches = [_block(branch, inner) for branch in s.blocks(statement)]
             faults += [fault for branch in branches for fault in branch.faults]
-            brings += [branch.brings for branch in branches if not branch.is_dead]
+            found = [branch.brings for branch in branches if not branch.is_dead]
             is_dead = is_dead or all(branch.is_dead for branch in branches)
-            continue
-        fault = _statement_fault(statement, scope)
-        if fault is not None:
-            return _Found((fault,), is_dead=True)
-        brings.append(brought(statement, scope.space, scope.steps))
+        else:
+            fault = _statement_fault(statement, scope)
+            if fault is not None:
+                return _Found((fault,), is_dead=True)
+            found = [brought(statement, scope)]
+        brings += found
+        scope = scope.following(found)  # Later statements of the block meet what this one has brought.
     return _Found(tuple(faults), is_dead, NOTHING.with_all(brings))
 
 
@@ -259,10 +257,10 @@ def _settings(target: s.Path, scope: Scope, live: Live) -> set[str]:
 
 def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) -> Iterator[Problem]:
     """Yields the errors of a rule that would use a cell with several inputs as an operation."""
-    bindings = (part for part in s.parts_of(rule) if isinstance(part, s.Binding))
-    steps = frozenset(binding.name for binding in bindings if are_steps(binding.range, space))
+    scope = Scope.of(rule, space)
+    scope.bound.update((part.name, part.range) for part in s.parts_of(rule) if isinstance(part, s.Binding))
     for statement in _statements(rule.block):
-        for op in sorted(brought(statement, space, steps).ops, key=lambda op: op.name):
+        for op in sorted(brought(statement, scope).ops, key=lambda op: op.name):
             if op.name not in space.definitions.ops and inputs.get(op.name, 1) > 1:
                 message = f"cell {op.name} takes {inputs[op.name]} states, and an operation gets one state"
                 yield Problem(message, op.position or statement.position)

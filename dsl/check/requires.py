@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dsl.check.paths import PARTS
 from dsl.check.uses import check_numbers
@@ -14,6 +14,11 @@ from dsl.tree import syntax as s
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 
 _STEPS = (STEPS, "count")
+
+
+def readable_params(space: Space) -> Mapping[str, int | float]:
+    """Returns the params that a requirement reads. A name that a param and a cost have means the cost there."""
+    return {name: value for name, value in space.params.items() if name not in COSTS}
 
 
 def verify_requires(space: Space) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from dsl.check.limits import clash, decided, domains, limits
+from dsl.check.requires import COSTS, readable_params
 from dsl.errors import CellError, Problem
 from dsl.primitives import PRIMITIVES
 from dsl.space.expand import AMBIENT
@@ -35,8 +36,10 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
         yield from _unread_settings(item, space)
     yield from _unread_steps(space)
     parts = list(s.parts_of(space.items))
-    targets = {id(part.target) for part in parts if isinstance(part, s.Assign)}
-    read = _names(part for part in parts if id(part) not in targets) | _applied(parts)
+    unread_paths = {id(part.target) for part in parts if isinstance(part, s.Assign)}
+    # The name of a cost means the cost in a requirement, also if a gene has this name.
+    unread_paths |= {id(part) for part in s.parts_of(space.requires) if isinstance(part, s.Path) and str(part) in COSTS}
+    read = _names(part for part in parts if id(part) not in unread_paths) | _applied(parts)
     for gene in space.genes.values():
         if gene.name not in read and gene.name not in read_elsewhere:
             yield Problem(f"nothing reads gene {gene.name}: no expression names it, and no setting of the training "
@@ -143,9 +146,10 @@ def _certain(condition: s.Condition, space: Space) -> Iterator[Problem]:
         for part in condition.conditions:
             yield from _certain(part, space)
         return
-    always = isinstance(condition, s.Compare) and decided(condition, space) is True
+    params = readable_params(space)
+    always = isinstance(condition, s.Compare) and decided(condition, params) is True
     if not always:
-        against = list(limits(condition, space, frozenset(), wanted=False))
+        against = list(limits(condition, params, frozenset(), wanted=False))
         complete = len(against) == sum(1 for _ in s.simple(condition))
         always = complete and clash(against, domains(against, space)) is not None
     if always:

@@ -16,7 +16,7 @@ from dsl.report.diff import Difference, differences
 from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import candidates, insertable
 from dsl.rules.interpreter import Check, applying, mutate
-from dsl.rules.joint import Joint
+from dsl.rules.joint import Joint, variables
 from dsl.rules.paths import current, members
 from dsl.rules.sample import RELATIVE_STEPS, decisions, relative
 from dsl.rules.scene import Attempt, Scene, Unfit
@@ -110,10 +110,10 @@ class Explanation:
 def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Explanation:
     """Returns the report on a genotype and all rules of its space; examples are drawn from `rng` and pass `check`."""
     space = genotype.space
-    attempt = Attempt(Work(), relative(genotype, rng, check) if space.has_crossover else None)
+    mate = relative(genotype, rng, check) if space.has_crossover else None
     total = sum(space.weights)
     rules = tuple(
-        _rule(rule, weight / total, Scene.of(genotype, attempt), rng, check)
+        _rule(rule, weight / total, Scene.of(genotype, Attempt(Work(), mate)), rng, check)
         for rule, weight in zip(space.mutations, space.weights, strict=True)
     )
     options = Counter((".".join(d.attribute), _count_ops(d.values, Scene.of(genotype))) for d in decisions(genotype))
@@ -289,7 +289,7 @@ def obstacle(block: s.Block, scene: Scene) -> str:
         return "a step that `as` names, or the only one of its section, is not removed"
     assigned = [statement.target for statement in block.rest if isinstance(statement, s.Assign)]
     for target in assigned:
-        found = itertools.islice(Joint(block.chosen, scene).combinations(), MAX_PLACES)
+        found = itertools.islice(_joint(block.chosen, scene).combinations(), MAX_PLACES)
         if len(target.names) > 1 and not any(_has(target, bound) for _, bound in found):
             what = "step" if target.names[0] in _steps(block.chosen) else "term"
             return f"no {what} that the rule draws has a setting {target.names[1]!r}"
@@ -298,11 +298,16 @@ def obstacle(block: s.Block, scene: Scene) -> str:
 
 
 def _exists(chosen: tuple[s.Choose, ...], scene: Scene) -> bool:
-    return Joint(chosen, scene).count > 0
+    return _joint(chosen, scene).count > 0
+
+
+def _joint(chosen: tuple[s.Choose, ...], scene: Scene) -> Joint:
+    """Returns a joint draw with a count of steps of its own, since each question about a rule is another draw."""
+    return Joint(chosen, scene._replace(attempt=scene.attempt._replace(work=Work())))
 
 
 def _is_of_step(part: s.Condition, chosen: Iterable[s.Choose]) -> bool:
-    return isinstance(part, s.Is) and part.path.names[0] in _steps(chosen)
+    return isinstance(part, s.Is) and not variables((part.path,)).isdisjoint(_steps(chosen))
 
 
 def _steps(chosen: Iterable[s.Choose]) -> set[str]:

@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 from dsl.errors import CellError
-from dsl.rules.paths import current, members, value_of
+from dsl.rules.paths import current, drawable, members, value_of
 from dsl.rules.scene import Member, Scene, Unfit
 from dsl.space import steps
 from dsl.space.evaluate import number
@@ -30,8 +30,7 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
         member, drawn = drawn, with_values_drawn(drawn, scene, rng)
         is_other = isinstance(statement.value, s.Any) and statement.value.other
         # `any(other S)` has drawn another member. It may still be the present operation with the values drawn now.
-        may_be_same = drawn is not member or drawn.name in scene.genotype.space.definitions.cells
-        if is_other and may_be_same and not _others((drawn,), statement.target, scene):
+        if is_other and drawn is not member and not _others((drawn,), statement.target, scene):
             part = "step" if isinstance(scene.bound.get(statement.target.names[0]), StepRef) else "edge"
             raise Unfit(f"the {part} has {drawn.name} already")
     if drawn is None or statement.operator == "=":
@@ -72,12 +71,10 @@ def bounds(distribution: s.Function, scene: Scene) -> tuple[float, float]:
 
 def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member, ...]:
     """Returns the members among which an `any` draws a value for a target."""
-    found = members(expression.range, scene)
+    found = drawable(expression.range, scene)
     if expression.other:
         found = _others(found, target, scene)
-    if expression.excluded is not None:
-        found = _without(found, members(expression.excluded, scene), scene)
-    return found
+    return _without(found, expression.excluded, scene)
 
 
 def _others(found: tuple[Member, ...], target: s.Path, scene: Scene) -> tuple[Member, ...]:
@@ -89,12 +86,12 @@ def _others(found: tuple[Member, ...], target: s.Path, scene: Scene) -> tuple[Me
     return tuple([member for member in found if not _same(member, now, scene)])
 
 
-def _without(found: tuple[Member, ...], barred: tuple[Member, ...], scene: Scene) -> tuple[Member, ...]:
-    """Returns the members of a set that are equal to none of the barred ones."""
-    if any(isinstance(value, CellRef) for value in (*found, *barred)):
-        return tuple([m for m in found if not any(_same(m, b, scene) or _same(b, m, scene) for b in barred)])
+def _without(found: tuple[Member, ...], excluded: s.Path | s.Set | None, scene: Scene) -> tuple[Member, ...]:
+    """Returns the members of a set that are equal to none of the excluded ones."""
+    if excluded is None:
+        return found
     space = scene.genotype.space
-    keys = {key(value, space) for value in barred}
+    keys = {key(value, space) for value in drawable(excluded, scene)}
     return tuple([member for member in found if key(member, space) not in keys])
 
 
@@ -109,15 +106,13 @@ def settable(member: Member, target: s.Path) -> Settable:
     """Returns the value that the target receives when an assignment draws this member of a set.
 
     Raises:
-      CellError: the member is a node, a term, a gene or a step.
+      CellError: the member is a cell as a part, a node, a term, a gene or a step.
     """
     if not isinstance(member, tuple):  # All references are named tuples.
         return member
     if isinstance(member, StateRef):
         return member.state
-    if isinstance(member, CellRef):
-        return s.Op(member.cell)
-    raise CellError(f"{target} cannot be a node, a term, a gene or a step", target.position)
+    raise CellError(f"{target} cannot be a cell, a node, a term, a gene or a step", target.position)
 
 
 def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...] | None:
@@ -154,13 +149,10 @@ def _with_bound(op: s.Op, scene: Scene) -> s.Op:
 
 def insertable(drawn: s.Any, scene: Scene) -> list[s.Op]:
     """Returns the operations among which an `any` of `insert` or `connect` draws."""
-    barred = () if drawn.excluded is None else members(drawn.excluded, scene)
-    return [member for member in map(_as_op, members(drawn.range, scene)) if member not in barred]
+    return list(map(_as_op, _without(drawable(drawn.range, scene), drawn.excluded, scene)))
 
 
 def _as_op(member: Member) -> s.Op:
-    if isinstance(member, CellRef):
-        return s.Op(member.cell)
     if not isinstance(member, s.Op):
         raise CellError(f"an operation is wanted here, found {member}")
     return member
@@ -170,8 +162,6 @@ def _same(first: object, second: object, scene: Scene) -> bool:
     """Returns whether two members are equal. Operations are equal if all their settings have equal values."""
     if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
         return key(first, scene.genotype.space) == key(second, scene.genotype.space)
-    if isinstance(first, CellRef) and isinstance(second, s.Op):
-        return second == s.Op(first.cell)
     return first == second
 
 

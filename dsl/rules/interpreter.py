@@ -19,7 +19,7 @@ from dsl.check.verify import verify_change, verify_network_change
 from dsl.errors import CellError
 from dsl.rules.changes import CHANGES, followed
 from dsl.rules.conditions import holds
-from dsl.rules.joint import Joint, Needed, steps_a_look
+from dsl.rules.joint import Joint, Needed, steps_a_look, variables
 from dsl.rules.paths import members
 from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
@@ -199,7 +199,7 @@ def applying(block: s.Block) -> Needed | None:
     first = block.rest[0] if block.rest else None
     if first is None or isinstance(first, s.Either | s.For | s.Mutate):
         return None
-    names = {part.names[0] for part in s.parts_of(first) if isinstance(part, s.Path)}
+    names = variables(part for part in s.parts_of(first) if isinstance(part, s.Path))
     names |= {value for each in fields(first) if isinstance(value := getattr(first, each.name), str)}
     rng = random.Random(0)
 
@@ -209,7 +209,7 @@ def applying(block: s.Block) -> Needed | None:
         except Unfit:
             return True
 
-    return Needed(frozenset(names), applies)
+    return Needed(names, applies)
 
 
 def _block(block: s.Block, scene: Scene, rng: random.Random, draws: _Draws | None = None) -> Scene | None:

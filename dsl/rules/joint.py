@@ -223,6 +223,11 @@ def _cache_of_levels(space: Space) -> Cache[tuple[_Level, ...]]:
     return Cache()
 
 
+def variables(paths: Iterable[s.Path]) -> frozenset[str]:
+    """Returns the names in paths that may be variables: the first name, and in `mate.n.tail` the second one too."""
+    return frozenset(name for path in paths for name in path.names[: 1 + (path.names[0] == s.MATE)])
+
+
 def steps_a_look(genotype: Genotype) -> int:
     """Returns the number of steps for which one look at the cells of a genotype counts."""
     return 1 + max((len(cell.nodes) for cell in genotype.cells), default=0) // _NODES_A_STEP
@@ -233,9 +238,7 @@ def _place(needed: Needed, places: dict[str, int], least: int) -> int:
 
 
 def _names(condition: s.Condition) -> frozenset[str]:
-    found = (path.names for part in s.simple(condition) for path in s.paths(part))
-    # In `mate.n.tail` the variable is the second name.
-    return frozenset(name for names in found for name in names[: 1 + (names[0] == s.MATE)])
+    return variables(path for part in s.simple(condition) for path in s.paths(part))
 
 
 def _is_safe(condition: s.Condition) -> bool:

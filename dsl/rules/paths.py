@@ -9,7 +9,7 @@ from dsl.primitives import IDENTITY
 from dsl.rules.scene import Member, Scene
 from dsl.space import steps
 from dsl.space.evaluate import WORDS, call, evaluate
-from dsl.space.genotype import STEPS, Genotype, Space
+from dsl.space.genotype import GENES, STEPS, Genotype, Space
 from dsl.space.slots import setting
 from dsl.tree import edit, network
 from dsl.tree import syntax as s
@@ -19,7 +19,7 @@ from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StateRef, StepRef, Ter
 
 
 def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
-    """Returns the members of a set that a rule names after `in` or in `any(...)`."""
+    """Returns the members of a set as `choose` and `for` bind them. A cell is a part that the rule may change."""
     space = scene.genotype.space
     if isinstance(values, s.Set):
         return tuple(space.member(item) for item in values.items)
@@ -29,6 +29,14 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
             return network.steps(scene.genotype.network)
         return space.once(_sets)[root]
     return _collection(scene.bound.get(root) or _named(root, scene), rest[0], scene.genotype)
+
+
+def drawable(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
+    """Returns the members of a set as `any` draws them. A cell is an operation, and keeps its brackets."""
+    named = scene.genotype.space.once(_drawable_sets)
+    if isinstance(values, s.Path) and len(values.names) == 1 and values.names[0] in named:
+        return named[values.names[0]]
+    return members(values, scene)
 
 
 def _named(root: str, scene: Scene) -> Ref:
@@ -69,17 +77,26 @@ def _references(space: Space) -> Callable[[str, int], tuple[NodeRef, ...]]:
 
 
 def _sets(space: Space) -> Mapping[str, tuple[Member, ...]]:
-    """Returns the members of `cells`, `genes` and each named set.
+    """Returns the members of `cells`, `genes` and each named set, as `choose` binds them.
 
-    A set of cells gives only cells that rules may change.
+    A set of cells without brackets gives only those cells that rules may change.
     """
     sets: dict[str, tuple[Member, ...]] = {"cells": tuple(map(CellRef, space.mutable_cells))}
-    sets["genes"] = tuple(map(GeneRef, space.genes))
+    sets[GENES] = tuple(map(GeneRef, space.genes))
     for name, found in space.members.items():
-        cells = [item.name for item in found if isinstance(item, s.Op) and item.name in space.cell_names]
+        bare = [item.name for item in found if isinstance(item, s.Op) and not item.arguments]
+        cells = [cell for cell in bare if cell in space.cell_names]
         may_change = tuple(CellRef(cell) for cell in cells if not space.is_fixed(cell))
         sets[name] = may_change if found and len(cells) == len(found) else found
     return sets
+
+
+def _drawable_sets(space: Space) -> Mapping[str, tuple[Member, ...]]:
+    """Returns the members of `cells` and each named set, as `any` draws them.
+
+    A named set may have fixed cells: their nodes do not change, and other cells may use them.
+    """
+    return {"cells": tuple(map(s.Op, space.mutable_cells)), **space.members}
 
 
 def _state_refs(cell: str, states: Iterable[str]) -> tuple[StateRef, ...]:

@@ -12,7 +12,7 @@ from dsl.rules.changes import assign, step_value
 from dsl.rules.draw import settable, with_values_drawn
 from dsl.rules.interpreter import Check, mutate
 from dsl.rules.joint import Joint
-from dsl.rules.paths import members
+from dsl.rules.paths import drawable
 from dsl.rules.scene import Scene, Unfit
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, key
@@ -52,7 +52,6 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
     attribute. A gene whose domain has members is a free choice too, at the end.
     """
     found: dict[tuple[Ref | None, tuple[str, ...]], Decision] = {}
-    start = Scene.of(genotype)
     for rule in genotype.space.mutations:
         chosen, assigned = rule.block.chosen, [st for st in rule.block.rest if isinstance(st, s.Assign)]
         has_where = any(binding.where for choose in chosen for binding in choose.bindings)
@@ -60,7 +59,8 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
             continue
         for statement in assigned:
             read = [path.names[0] for path in s.parts_of(statement) if isinstance(path, s.Path)]
-            for scene in Joint(chosen, start, read=read).projected():
+            # Each rule has the steps of a whole joint draw.
+            for scene in Joint(chosen, Scene.of(genotype), read=read).projected():
                 decision = _decision(statement, scene)
                 if decision is not None:
                     slot = decision.place, decision.attribute
@@ -117,7 +117,7 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
         return None
     place = scene.bound.get(names[0])
     attribute = names[1:]
-    values = tuple(settable(member, statement.target) for member in members(value.range, scene))
+    values = tuple(settable(member, statement.target) for member in drawable(value.range, scene))
     if place is None or isinstance(place, GeneRef):
         place, attribute = None, (names[0] if place is None else place.gene,)
         domain = scene.genotype.space.domains[attribute[0]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from dsl.tree import edit
 from dsl.tree import syntax as s
 
 STEPS = "steps"  # the path of the steps that rules may change
+GENES = "genes"  # the path of all genes
 Genes = tuple[tuple[str, GeneValue], ...]  # the names of genes with their values
 T = TypeVar("T")
 
@@ -284,10 +285,7 @@ class Space:
         # A rule may put any member of a set into a cell that the network uses.
         members = [item for values in self.values.values() for item in values.items]
         waiting += [name for item in members for name in edit.mentioned_in(item)]
-        if self.evolves_network:  # A rule may make a step of any operation that it names.
-            changes = [part for part in s.parts_of(self.mutations) if isinstance(part, s.Assign | s.Insert)]
-            named = [part for part in s.parts_of(changes) if isinstance(part, s.Path | s.Op)]
-            waiting += [name for part in named for name in edit.mentioned_in(part)]
+        waiting += self._brought()
         while waiting:
             name = waiting.pop()
             if name in self.written and name not in found:
@@ -297,6 +295,23 @@ class Space:
                 passed.add(name)
                 waiting += edit.all_names(self.uses[name])
         return frozenset(found)
+
+    def _brought(self) -> Iterator[str]:
+        """Yields the names of operations, and of genes, that the statements of rules give to edges and steps."""
+        given: list[s.Expression] = []
+        for part in s.parts_of(self.mutations):
+            if isinstance(part, s.Assign) and len(part.target.names) > 1:
+                given.append(part.value)
+            elif isinstance(part, s.Insert | s.Connect):
+                given += part.pipe
+        drawn = [value.range if isinstance(value, s.Any) else value for value in given]
+        bindings = [part for part in s.parts_of(self.mutations) if isinstance(part, s.Binding)]
+        any_gene = {binding.name for binding in bindings if binding.range == s.Path((GENES,))}
+        for part in s.parts_of(drawn):
+            if isinstance(part, s.Path) and part.names[1:] in ((), ("domain",)):
+                yield from self.genes if part.names[0] in any_gene else part.names[:1]
+            elif isinstance(part, s.Op):
+                yield part.name
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dsl.primitives import PRIMITIVES
+from dsl.primitives.base import Primitive
 from dsl.space.evaluate import WORDS, Scope, evaluate
+from dsl.space.expand import AMBIENT
 from dsl.space.genotype import Genotype, Space
 from dsl.space.stack import names
 from dsl.text.parse import whole
@@ -17,9 +19,19 @@ def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
     formals = _formals(op, space)
     if formals is not None:
         return tuple([formal.name for formal in formals])
-    if op.name in PRIMITIVES and op.name not in space.definitions.cells:
-        return tuple(setting.name for setting in PRIMITIVES[op.name].settings)
-    return ()
+    primitive = _primitive(op, space)
+    return () if primitive is None else tuple(setting.name for setting in primitive.settings)
+
+
+def asked_of(op: s.Op, space: Space) -> tuple[str, ...]:
+    """Returns those of `filters` and `stride` that the brackets of an operation may give besides its settings.
+
+    They are both for an `op` and for a cell, and none for a primitive, which has them among its settings.
+    """
+    if _primitive(op, space) is not None:
+        return ()
+    own = names_of(op, space)
+    return tuple([name for name in AMBIENT if name not in own])
 
 
 def setting(op: s.Op, path: tuple[str, ...], genotype: Genotype) -> Settable | None:
@@ -37,9 +49,9 @@ def setting(op: s.Op, path: tuple[str, ...], genotype: Genotype) -> Settable | N
 
 
 def _setting(op: s.Op, name: str, space: Space, scope: Scope) -> object:
-    known = names_of(op, space)
+    known = dict(enumerate((*names_of(op, space), *asked_of(op, space))))
     for index, argument in enumerate(op.arguments):
-        if (argument.name or known[index]) == name:
+        if (argument.name or known.get(index)) == name:
             return _value(argument.value, space, scope)
     return _default(op, name, space, scope)
 
@@ -48,6 +60,12 @@ def _formals(op: s.Op, space: Space) -> tuple[s.Formal, ...] | None:
     """Returns the settings that an op or a cell with brackets declares; None for any other operation."""
     defined = space.definitions.ops.get(op.name)
     return space.definitions.cells.get(op.name) if defined is None else defined.formals
+
+
+def _primitive(op: s.Op, space: Space) -> Primitive | None:
+    """Returns the primitive that an operation is; None for an op, a cell, and a name that a setting or a gene has."""
+    declared = op.name in space.definitions.ops or op.name in space.definitions.cells
+    return None if declared else PRIMITIVES.get(op.name)
 
 
 def _value(expression: s.Expression, space: Space, scope: Scope) -> object:
@@ -60,8 +78,13 @@ def _value(expression: s.Expression, space: Space, scope: Scope) -> object:
 
 
 def _settings_of(op: s.Op, space: Space) -> tuple[object, ...]:
-    """Returns the values of all settings of an operation. A setting that the text does not give has its default."""
-    return tuple([_setting(op, name, space, space.params) for name in names_of(op, space)])
+    """Returns the values of all that the brackets of an operation may give.
+
+    A setting that the text does not give has its default. Filters and a stride that it does not give are None, since
+    they are those of the place of the operation.
+    """
+    given = (*names_of(op, space), *asked_of(op, space))
+    return tuple([key(_setting(op, name, space, space.params), space) for name in given])
 
 
 def key(value: object, space: Space) -> object:
@@ -83,11 +106,11 @@ def has_setting(edge: s.Term, name: str, space: Space) -> bool:
 
 
 def _default(op: s.Op, name: str, space: Space, scope: Scope) -> object:
-    formals = _formals(op, space)
-    if formals is not None:
-        default = {formal.name: formal.default for formal in formals}[name]
-        return None if default is None else _value(default, space, scope)
-    return next(item.default for item in PRIMITIVES[op.name].settings if item.name == name)
+    primitive = _primitive(op, space)
+    if primitive is not None:
+        return next(item.default for item in primitive.settings if item.name == name)
+    default = {formal.name: formal.default for formal in _formals(op, space) or ()}.get(name)
+    return None if default is None else _value(default, space, scope)
 
 
 def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, genotype: Genotype) -> s.Term:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dsl.primitives import PRIMITIVES
 from dsl.space.evaluate import WORDS, evaluate
 from dsl.space.expand import AMBIENT
 from dsl.space.genotype import Genotype, Space
-from dsl.space.slots import Settable, as_written, names_of, setting, with_argument
+from dsl.space.slots import Settable, as_written, asked_of, names_of, setting, with_argument
 from dsl.space.stack import cell_of, names, repeats
 from dsl.tree import syntax as s
 
@@ -24,10 +23,7 @@ def only_op(step: s.Step) -> s.Op | None:
 
 def settings_of(op: s.Op, space: Space) -> tuple[str, ...]:
     """Returns the names of the settings of a step's operation. An `op` or a cell takes filters and a stride too."""
-    own = names_of(op, space)
-    definitions = space.definitions
-    is_primitive = op.name in PRIMITIVES and op.name not in definitions.ops and op.name not in definitions.cells
-    return own if is_primitive else own + tuple([name for name in AMBIENT if name not in own])
+    return (*names_of(op, space), *asked_of(op, space))
 
 
 def has(step: s.Step, attribute: str, space: Space) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,13 +21,16 @@ def gather(path: FilePath, overlays: Sequence[FilePath], shipped: Shipped) -> tu
 
     If several declarations have one name, the first in this order is taken: declarations of overlays, beginning with
     the last overlay; declarations of the file; declarations of included files. A file that is included directly comes
-    before the files that it includes, and includes of the file come before includes of overlays.
+    before the files that it includes, also if one of those includes it again. Of files that are equally near, includes
+    of the file come before includes of overlays.
     """
     reader = _Reader(shipped())
     found = [reader.find(os.fspath(name), Path.cwd()) for name in (path, *overlays)]
     for root in found:
-        reader.collect(root, 0, ())
-    return reader.merged([reader.seen[root] for root in found])
+        reader.collect(root, ())
+    return reader.merged(
+        [reader.seen[root] for root in found], [path for root in found for path in reader.direct[root]]
+    )
 
 
 def gather_text(
@@ -39,10 +42,11 @@ def gather_text(
     """
     file, reader = parse(text, name), _Reader(shipped())
     found = [reader.find(os.fspath(overlay), Path.cwd()) for overlay in overlays]
-    reader.collect_included(file, Path.cwd() if folder is None else folder, 1, ())
+    direct = reader.collect_included(file, Path.cwd() if folder is None else folder, ())
     for root in found:
-        reader.collect(root, 0, ())
-    return reader.merged([file, *(reader.seen[root] for root in found)])
+        reader.collect(root, ())
+        direct += reader.direct[root]
+    return reader.merged([file, *(reader.seen[root] for root in found)], direct)
 
 
 @dataclass(slots=True)
@@ -51,7 +55,7 @@ class _Reader:
 
     shipped: Path
     seen: dict[Path, s.File] = field(default_factory=dict)
-    levels: list[list[s.File]] = field(default_factory=list)  # the files at each depth of includes
+    direct: dict[Path, list[Path]] = field(default_factory=dict)  # the files that each file includes itself
     problems: list[Problem] = field(default_factory=list)
 
     def find(self, name: str, folder: Path, position: Position | None = None) -> Path:
@@ -75,7 +79,7 @@ class _Reader:
         message = f"there is no file {name!r} in {folder} nor among the shipped cells"
         raise CellError(message, position, nearest(name, near))
 
-    def collect(self, path: Path, depth: int, trail: tuple[Path, ...], position: Position | None = None) -> None:
+    def collect(self, path: Path, trail: tuple[Path, ...], position: Position | None = None) -> None:
         """Reads a file and all files that it includes. `position` is the place of the include."""
         if path in trail:
             loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
@@ -85,18 +89,16 @@ class _Reader:
         if len(self.seen) >= MAX_FILES:
             raise CellError(f"more than {MAX_FILES} files are included", position, "put their texts into fewer files")
         try:
-            file = self.seen[path] = _parse(path, position)
+            file = _parse(path, position)
         except CellError as error:
-            self.seen[path] = s.File(())
+            file = s.File(())
             self.problems += error.problems
-            return
-        while len(self.levels) <= depth:
-            self.levels.append([])
-        self.levels[depth].append(file)
-        self.collect_included(file, path.parent, depth + 1, (*trail, path))
+        self.seen[path] = file
+        self.direct[path] = self.collect_included(file, path.parent, (*trail, path))
 
-    def collect_included(self, file: s.File, folder: Path, depth: int, trail: tuple[Path, ...]) -> None:
-        """Reads the files that a file of this folder includes."""
+    def collect_included(self, file: s.File, folder: Path, trail: tuple[Path, ...]) -> list[Path]:
+        """Reads the files that a file of this folder includes, and returns their paths."""
+        included: list[Path] = []
         for include in file.items:
             if not isinstance(include, s.Include):
                 continue
@@ -105,18 +107,34 @@ class _Reader:
             except CellError as error:
                 self.problems += error.problems
             else:
-                self.collect(found, depth, trail, include.position)
+                self.collect(found, trail, include.position)
+                included.append(found)
+        return included
 
-    def merged(self, own: Sequence[s.File]) -> tuple[s.Declaration, ...]:
+    def merged(self, own: Sequence[s.File], direct: Sequence[Path]) -> tuple[s.Declaration, ...]:
         """Returns one declaration for each name, from a file, its overlays and all included files.
+
+        Args:
+          own: the file and its overlays.
+          direct: the files that these include themselves.
 
         Raises:
           CellError: a file is wrong or missing; the error has the mistakes of all files.
         """
         if self.problems:
             raise CellError.of(self.problems)
-        included = (file for level in self.levels for file in level if file not in own)
+        included = (file for file in map(self.seen.__getitem__, self._nearest_first(direct)) if file not in own)
         return _merge([*reversed(own[1:]), own[0], *included])
+
+    def _nearest_first(self, direct: Sequence[Path]) -> Iterable[Path]:
+        """Returns all included files by their depth, which is that of the shortest chain of includes to a file."""
+        found: dict[Path, None] = {}
+        level = direct
+        while level:
+            nearer = dict.fromkeys(path for path in level if path not in found)
+            found |= nearer
+            level = [path for one in nearer for path in self.direct[one]]
+        return found
 
 
 def _is_file(path: Path) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from dsl.tree import edit
@@ -15,6 +15,7 @@ from dsl.tree import syntax as s
 from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StateRef, StepRef, TermRef
 
 _FRESH = re.compile(r"n(\d{1,9})")
+_Placed = tuple[tuple[int, ...], s.Term]  # a term and its place
 
 
 def mark(born: int, used: Collection[str]) -> str:
@@ -121,20 +122,57 @@ def moved(ref: Ref, before: s.Cell, after: s.Cell) -> Ref | None:
             return None
     if isinstance(ref, NodeRef):
         return NodeRef(ref.cell, index)
-    place = _same_place(edit.flow_at(before, ref.node).terms, edit.flow_at(after, index).terms, ref.place)
+    place = _same_place(edit.flow_at(before, ref.node), edit.flow_at(after, index), ref.place)
     return None if place is None else TermRef(ref.cell, index, place)
 
 
-def _same_place(
-    before: tuple[s.Term, ...], after: tuple[s.Term, ...], place: tuple[int, ...]
-) -> tuple[int, ...] | None:
-    index, *rest = place
-    label = before[index].label or str(index)
-    now = next((i for i, term in enumerate(after) if (term.label or str(i)) == label), None)
-    if now is None or not rest:
-        return None if now is None else (now,)
-    old, new = before[index], after[now]
-    if not isinstance(old, s.Call) or not isinstance(new, s.Call):
-        return None
-    inner = _same_place(old.arguments, new.arguments, tuple(rest))
-    return None if inner is None else (now, *inner)
+def _same_place(before: s.Flow, after: s.Flow, place: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Returns the place of the same term in a flow after an edit; None if the edit removed the term.
+
+    A term stays under its label. A join that is a whole flow is either a term, beside which `connect` adds another
+    term, or the join of the node, which an assignment of `n.join` adds, replaces and takes away. Both may have the same
+    labels. So a join counts as that of the node where more terms are found unchanged in this way.
+    """
+    if before is after:
+        return place
+    old, new = _labelled_terms(before), _labelled_terms(after)
+
+    def found(outer_before: int, outer_after: int) -> list[tuple[_Placed, _Placed]]:
+        now = {labels[outer_after:]: each for labels, each in new.items() if len(labels) > outer_after}
+        then = [(labels[outer_before:], each) for labels, each in old.items()]
+        return [(each, now[labels]) for labels, each in then if labels in now]
+
+    def kept(pairs: list[tuple[_Placed, _Placed]]) -> tuple[int, int]:
+        return sum(_content(first) == _content(second) for (_, first), (_, second) in pairs), len(pairs)
+
+    counts = itertools.product(range(_outer_joins(before.terms) + 1), range(_outer_joins(after.terms) + 1))
+    best = max((found(*count) for count in counts), key=kept)
+    return next((now for (then, _), (now, _) in best if then == place), None)
+
+
+def _labelled_terms(flow: s.Flow) -> Mapping[tuple[str, ...], _Placed]:
+    """Returns the edges of a flow, with their places, by the labels that lead to them.
+
+    A join of one term is added, since an edge is such a join after `t.op = concat`.
+    """
+    found: dict[tuple[str, ...], _Placed] = {}
+    for place in flow.places:
+        terms, labels = flow.terms, tuple[str, ...]()
+        for depth, index in enumerate(place, 1):
+            term = terms[index]
+            labels = (*labels, term.label or str(index))
+            terms = term.arguments if isinstance(term, s.Call) else ()
+            if depth == len(place) or (isinstance(term, s.Call) and s.is_join(term) and len(terms) == 1):
+                found.setdefault(labels, (place[:depth], term))
+    return found
+
+
+def _content(term: s.Term) -> tuple[object, str]:
+    """Returns the operation of a term and the state that the term reads."""
+    return term.op if isinstance(term, s.Call) else None, s.read_state(term)
+
+
+def _outer_joins(terms: tuple[s.Term, ...]) -> int:
+    """Returns the number of joins, one in another, that contain all terms."""
+    only = terms[0]
+    return 1 + _outer_joins(only.arguments) if len(terms) == 1 and isinstance(only, s.Call) and s.is_join(only) else 0

@@ -98,6 +98,26 @@ def test_the_images_are_those_of_the_flags(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().err == "--input '8x8' is not HEIGHTxWIDTHxCHANNELS, such as 32x32x3\n"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "param depth = 5\nrequire depth <= 4",
+        "param depth = 5\nrequire depth <= 60",
+        "param nodes = 5\nrequire nodes <= 60\n"
+        "mutation grow { choose t in net.terms where net.nodes.count < 9  insert relu on t }",
+        "param depth = 0\nrequire params / depth < 1M",
+        "param params = 900\nrequire params >= 600 and params < 1M",
+    ],
+)
+def test_the_name_of_a_cost_in_require_means_the_cost(
+    lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "space.cell"
+    path.write_text(f"{GOOD}{lines}\n")
+    assert main(["check", "--strict", str(path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_rule_that_applies_to_descendants_only_is_no_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

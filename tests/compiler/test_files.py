@@ -11,7 +11,8 @@ import pytest
 from compiler import CompileError, filesystem
 from compiler.filesystem import Place, Remote, place
 from compiler.networks import weights
-from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, read, write
+from compiler.networks.names import FACTS, NETWORK, WEIGHTS
+from compiler.networks.saved import read, write
 from tests.compiler.saved_networks import network
 
 

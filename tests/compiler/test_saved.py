@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 import dsl
-from compiler import CompileError, Training, accuracy, lower, train
-from compiler.graph.cost import graph_cost
+from compiler import CompileError, Training, accuracy, graph_cost, lower, train
 from compiler.images.data import load
 from compiler.images.preparation import Preparation
 from compiler.layers.model import step_layers
 from compiler.main import main
 from compiler.networks import weights
 from compiler.networks.formats import exported_model
-from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, Saved, read, write
+from compiler.networks.names import FACTS, NETWORK, WEIGHTS
+from compiler.networks.saved import Saved, read, write
 from tests.compiler.saved_networks import TEXT, network
 
 PREPARED = {"resize": "bilinear, antialiased", "resized": [9, 9], "crop": 0.875, "size": [8, 8], "rounded": False}

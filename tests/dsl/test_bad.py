@@ -6,6 +6,7 @@ A file's first comment lines (`# says: ...`) are parts of the message that it mu
 from __future__ import annotations
 
 import os
+import random
 import re
 from pathlib import Path
 
@@ -117,6 +118,58 @@ ALIVE = {
     "limits of two things": "mutation m { choose n in net.nodes, t in n.terms where n.terms.count > 2 and "
     "net.nodes.count < 5  t.op = any(ops) }",
     "limits that meet": "require params <= 2M\nrequire params >= 2M\nrequire nodes > 1 and nodes < 3",
+    "brought by a statement before": "mutation m { choose t in net.terms  t.op = dropout[0.5]\n"
+    "either { t.rate = 0.1 } or { t.rate = any({ 0.2, 0.3 }) } }",
+    "brought by a branch before": "mutation m { choose t in net.terms\n"
+    "either { t.op = dropout[0.5] } or { t.op = dropout[0.25] }  t.rate *= 1.5 }",
+    "brought by a member before": "mutation m { for n in net.nodes { choose t in n.terms  t.op = dropout[0.5] }\n"
+    "either { choose t in net.terms where t.op is dropout  t.rate = 0.1 } or { } }",
+    "a node that a statement before inserts": "cell net(x) { return x }\n"
+    "mutation op { choose t in net.edges  insert relu on t  either { choose n in net.nodes  n.tail = relu } or { } }",
+    "brought from the domain of a gene": "gene act = relu in { relu, swish }\n"
+    "mutation m { choose t in net.terms where t.op is swish  t.op = skip }\n"
+    "mutation n { choose t in net.terms  t.op = any(act.domain) }",
+    "brought as the value of a gene": "gene act = relu in { relu, swish }\n"
+    "mutation m { choose t in net.terms where t.op is swish  t.op = skip }\n"
+    "mutation n { choose t in net.terms  t.op = act }",
+    "brought as the value of the mate's gene": "gene act = relu in { relu, swish }\n"
+    "mutation m { choose t in net.terms where t.op is swish  t.op = skip }\n"
+    "crossover n { choose t in net.terms  t.op = mate.act }",
+    "brought from a setting": "op act_conv[act=swish] = conv[1x1, stride=stride] | act\n"
+    "mutation m { choose t in net.terms where t.op is swish  t.op = skip }\n"
+    "mutation n { choose t in net.terms  t.op = act_conv }\n"
+    "mutation o { choose t in net.terms, u in net.terms where t.op is act_conv  u.op = t.act }",
+    "brought from a step that a rule below inserts": "op block[kernel] = conv[kernel] | batch_norm\n"
+    "network { stem: conv[3x3, filters=8]  body: net, net  head: global_avg_pool | dense[classes] }\n"
+    "mutation m { choose t in net.terms where t.op is block  t.kernel = 5x5 }\n"
+    "mutation n { choose t in net.terms, d in steps  t.op = d.op }\n"
+    "mutation o { choose d in steps  insert block[3x3] after d }",
+    "brought from a step": "op block[kernel] = conv[kernel] | batch_norm\n"
+    "network { stem: conv[3x3, filters=8]  body: block[3x3], net  head: global_avg_pool | dense[classes] }\n"
+    "mutation m { choose t in net.terms where t.op is block  t.kernel = 5x5 }\n"
+    "mutation n { choose t in net.terms, d in steps  t.op = d.op }",
+    "brought from an edge to a step": "network { stem: conv[3x3, filters=8]  body: net, net\n"
+    "head: global_avg_pool | dense[classes] }\n"
+    "mutation m { choose d in steps where d.op is skip  remove d }\n"
+    "mutation n { choose t in net.terms, d in steps  d.op = t.op }",
+    "a gene of the mate": "gene act = relu in { relu, swish }\n"
+    "crossover c { choose t in net.terms where mate.act is relu  act = mate.act }",
+    "a step of the mate": "op block[kernel] = conv[kernel] | batch_norm\n"
+    "network { stem: conv[3x3, filters=8]  body: block[3x3], net  head: global_avg_pool | dense[classes] }\n"
+    "crossover c { choose d in steps where mate.d.op is block  d = mate.d }",
+    "a part that the mate may lack": "cell net(x) { a = skip(x)  return a }\n"
+    "mutation op { choose t in net.terms  insert skip on t }\n"
+    "crossover c { choose t in net.terms where mate.t.op is not skip  t.op = relu }",
+    "a count of a part that the mate may lack": "mutation m { choose t in net.terms  insert skip on t }\n"
+    "crossover c { choose n in net.nodes where not mate.n.terms.count > 3 and not mate.n.terms.count <= 3  remove n }",
+    "a step of several operations": "op block[kernel] = conv[kernel] | batch_norm\n"
+    "network { stem: conv[3x3, filters=8]  body: block[3x3], relu | block[3x3]\n"
+    "head: global_avg_pool | dense[classes] }\n"
+    "mutation m { choose d in steps where d.op is not block  d.repeat += 1 }",
+    "a step of several operations that a rule inserts": "op block[kernel] = conv[kernel] | batch_norm\n"
+    "network { stem: conv[3x3, filters=8]  body: block[3x3]  head: global_avg_pool | dense[classes] }\n"
+    "mutation m { choose d in steps where d.op is not block  d.repeat += 1 }\n"
+    "mutation n { choose d in steps  insert relu | block[3x3] after d }",
     "a bound of another cost": "require params <= 2M\nrequire mult_adds >= 3M",
     "one of two limits": "require params <= 2M or params >= 3M",
 }  # fmt: skip
@@ -126,6 +179,19 @@ ALIVE = {
 def test_a_condition_that_mutations_can_bring_about_is_not_a_mistake(rules: str) -> None:
     space = dsl.loads(f'include "nasbench201.cell"\n{rules}').space
     assert list(dead_rules(space)) == []
+
+
+def test_a_gene_whose_operations_a_rule_draws_is_not_taken_for_the_cells() -> None:
+    network = "network { stem: conv[3x3, filters=8]  body: net(-1, -1)  head: global_avg_pool | dense[classes] }"
+    text = "gene act = relu in { relu, swish }\ncell net(x, y) { a = relu(x) + skip(y)  return a }\n"
+    seed = dsl.loads(f"{text}{network}\nmutation m {{ choose t in net.terms  t.op = any(act.domain) }}")
+    assert dsl.mutate(seed, random.Random(0)).rule == "m"
+
+
+def test_a_branch_that_no_statement_before_brings_alive_is_reported() -> None:
+    rule = "mutation m { choose t in net.terms  t.op = relu  either { t.rate = 0.1 } or { t.op = skip } }"
+    (problem,) = dead_rules(dsl.loads(f'include "nasbench201.cell"\n{rule}').space)
+    assert problem.message.startswith("a branch of mutation m can never apply: no operation that the rule can draw")
 
 
 def test_a_large_file_of_rules_that_wake_each_other_ends() -> None:

@@ -222,6 +222,20 @@ def test_children_of_a_crossover_have_parts_of_their_parents_only(name: str, see
             assert node.flow in flows or child.rule == "terms"
 
 
+def test_a_value_of_the_mates_part_may_be_drawn_among_many_combinations() -> None:
+    """The draw is a joint one if no quick draw meets the one term that `where` allows."""
+    nodes = "".join(f"  a{place} = relu({f'a{place - 1}' if place else 'x'})\n" for place in range(70))
+    rule = "choose t in net.terms where t.op is swish, u in net.terms, v in net.terms  t.op = mate.u.op"
+    seed = dsl.loads(
+        f"cell net(x) {{\n{nodes}  b = swish(a69)\n  return b\n}}\n"
+        "network { stem: conv[3x3, filters=8]  body: net  head: global_avg_pool | dense[classes] }\n"
+        f"mutation op {{ choose t in net.terms  t.op = any({{ relu, skip }}) }}\ncrossover x {{ {rule} }}"
+    )
+    only = [one for one in seed.space.mutations if one.crossover]
+    made = [dsl.mutate(seed, random.Random(number), only=only, mate=seed).genotype for number in range(3)]
+    assert any("b = relu(a69)" in child.text() for child in made)
+
+
 def test_a_rule_may_be_called_mate_and_so_may_a_variable_of_a_mutation() -> None:
     text = SPACE.format(rule="mutate") + "mutation mate { choose mate in net.nodes, t in mate.terms  t.op = skip }"
     seed = dsl.loads(text)

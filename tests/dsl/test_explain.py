@@ -74,6 +74,40 @@ def test_a_rule_whose_children_are_all_rejected_is_reported_with_the_reason() ->
     assert fact.note == "every child is rejected: m: too large"
 
 
+def chain(nodes: int, rules: str) -> dsl.Genotype:
+    """Returns the seed of a space with a chain of nodes."""
+    lines = "".join(f"  a{place} = relu({f'a{place - 1}' if place else 'x'})\n" for place in range(nodes))
+    return dsl.loads(f"cell net(x) {{\n{lines}  return a{nodes - 1}\n}}\n{NETWORK}\n{rules}")
+
+
+def test_a_rule_that_takes_a_value_of_the_mate_has_many_places() -> None:
+    seed = chain(110, "mutation m { choose t in net.terms  t.op = any({ relu, skip }) }\n"
+                 "crossover x { choose t in net.terms, u in net.terms  t.op = mate.u.op }")  # fmt: skip
+    fact = explain(seed, random.Random(0)).rules[1]
+    assert fact.applies and fact.children is None
+
+
+def test_every_rule_has_its_own_count_of_steps() -> None:
+    rules = "".join(
+        f"mutation m{number} {{ choose t in net.terms, u in net.terms where t before u  t.op = gelu  u.op = gelu }}\n"
+        for number in range(8)
+    )
+    assert [fact.places for fact in explain(chain(90, rules), random.Random(0)).rules] == [90 * 89 / 2] * 8
+
+
+def test_every_condition_of_a_rule_that_does_not_apply_has_its_own_count_of_steps() -> None:
+    rule = "choose t in net.terms, u in net.terms where t before u and u before t and not u.op is skip and u feeds t"
+    (fact,) = explain(chain(90, f"mutation m {{ {rule}  t.op = gelu }}"), random.Random(0)).rules
+    assert fact.note.startswith("no choice satisfies all of `t before u and u before t")
+
+
+def test_the_reason_names_a_step_of_the_mate() -> None:
+    rules = "mutation m { choose n in net.nodes  n.tail = gelu }\n"
+    rules += "crossover x { choose d in steps where mate.d.op is dense  d = mate.d }"
+    found = explained(rules).rules
+    assert [fact.note for fact in found if not fact.applies] == ["no step has op dense"]
+
+
 def test_rules_have_their_shares_and_notes() -> None:
     found = explained("mutation a weight 3 { } mutation b { forget weights } "
                       "mutation c { rate *= uniform(1, 2) } gene rate = 1 in 0 .. 9")  # fmt: skip

@@ -44,6 +44,40 @@ def test_nearest_include_wins(tmp_path: Path) -> None:
     assert dsl.load(write(tmp_path, "own.cell", 'include "middle.cell"')).space.params["F"] == 32
 
 
+@pytest.mark.parametrize("order", [("far", "near"), ("near", "far")])
+def test_the_nearest_include_wins_also_if_a_farther_file_includes_it_first(
+    order: tuple[str, str], tmp_path: Path
+) -> None:
+    write(tmp_path, "base.cell", BASE)
+    write(tmp_path, "deep.cell", "op thing = gelu")
+    write(tmp_path, "near.cell", 'include "deep.cell"\nparam F = 2')
+    write(tmp_path, "far.cell", 'include "base.cell"\ninclude "near.cell"')
+    text = "".join(f'include "{name}.cell"\n' for name in order)
+    found = [dsl.load(write(tmp_path, "own.cell", text)), dsl.loads(text, folder=tmp_path)]
+    # `base` and `deep` are both at depth 2, so the order of the includes decides between them.
+    thing = "relu" if order[0] == "far" else "gelu"
+    for genotype in found:
+        assert genotype.space.params == {"F": 2}
+        assert f"op thing = {thing}\n" in genotype.space.text()
+
+
+def test_an_include_of_an_overlay_is_as_near_as_the_overlay_includes_it(tmp_path: Path) -> None:
+    write(tmp_path, "base.cell", BASE)
+    write(tmp_path, "least.cell", "param F = 3")
+    write(tmp_path, "near.cell", "param F = 2")
+    write(tmp_path, "far.cell", 'include "least.cell"\ninclude "near.cell"')
+    own = write(tmp_path, "own.cell", f'{BASE.replace("param F = 8", "")}\ninclude "far.cell"')
+    assert dsl.load(own).space.params == {"F": 3}
+    assert dsl.load(own, overlays=[write(tmp_path, "over.cell", 'include "near.cell"')]).space.params == {"F": 2}
+
+
+def test_two_files_at_one_depth_that_include_each_other_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a.cell", 'include "b.cell"')
+    write(tmp_path, "b.cell", 'include "a.cell"')
+    with pytest.raises(dsl.CellError, match=r"a\.cell -> b\.cell -> a\.cell"):
+        dsl.load(write(tmp_path, "own.cell", f'include "a.cell"\ninclude "b.cell"\n{BASE}'))
+
+
 def test_a_bare_name_is_found_in_the_folder_that_is_handed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = tmp_path / "shipped"
     shipped.mkdir()

@@ -73,6 +73,16 @@ def test_a_step_over_the_end_of_a_range_is_another_draw_and_no_equal_child() -> 
     assert ("w", "gene w cannot be 32") in {reason for child in found for reason in child.rejected}
 
 
+@pytest.mark.parametrize("now", [8, 16])
+def test_members_of_a_domain_may_differ_in_their_filters(now: int) -> None:
+    seed = space("op cb[kernel] = conv[kernel] | batch_norm",
+                 f"gene o = cb[3x3, filters={now}] in {{ cb[3x3, filters=8], cb[3x3, filters=16] }}",
+                 "mutation m { o = any(o.domain) }", body=BODY.replace("conv[3x3](x)", "o(x)"))  # fmt: skip
+    both = {"cb[3x3, filters=8]", "cb[3x3, filters=16]"}
+    assert {values(child.genotype)["o"] for child in children(seed)} == both
+    assert {values(dsl.sample(seed.space, random.Random(number)))["o"] for number in range(20)} == both
+
+
 def test_a_rule_that_leaves_the_domain_does_not_apply() -> None:
     seed = space("gene d: int = 4 in 1 .. 4", "mutation up { d += 1 }")
     with pytest.raises(dsl.CellError, match=r"every child .* is rejected") as caught:

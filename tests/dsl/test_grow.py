@@ -158,6 +158,75 @@ class TestJoin:
             children("choose n in net.nodes n.join = any({ add, relu })", "a = relu(image)", "a")
 
 
+class TestTermsOfAJoin:
+    """A term that a rule has bound stays the same term when the join of its node changes."""
+
+    SUM, CONCAT = "relu(image) + 3: skip(image)", "concat(relu(image), 3: skip(image))"
+
+    @pytest.mark.parametrize(
+        ("flow", "join", "wanted"),
+        [(SUM, "concat", "concat({}, {})"), (CONCAT, "add", "{} + {}"), (CONCAT, "multiply", "{} * {}")],
+    )
+    @pytest.mark.parametrize("change", ["n.join = JOIN", "either { n.join = JOIN  t.op = gelu } or { n.join = JOIN }"])
+    def test_it_changes_after_its_node_has_another_join(self, flow: str, join: str, wanted: str, change: str) -> None:
+        rule = f"choose n in net.nodes, t in n.terms where n.terms.count > 1  {change.replace('JOIN', join)}"
+        assert children(f"{rule}  t.op = elu", f"a = {flow}", "a") == {
+            f"a = {wanted.format(first, second)}; return a"
+            for first, second in (("elu(image)", "3: skip(image)"), ("relu(image)", "3: elu(image)"))
+        }
+        assert children(f"{rule}  t.op = elu  insert skip on t", f"a = {flow}", "a") == {
+            f"n1 = skip(image); a = {wanted.format(first, second)}; return a"
+            for first, second in (("elu(n1)", "3: skip(image)"), ("relu(image)", "3: elu(n1)"))
+        }
+
+    def test_one_term_alone_stays_the_same(self) -> None:
+        rule = "choose n in net.nodes, t in n.terms n.join = concat t.input = image t.op = elu"
+        assert children(rule, "a = relu(image)", "a") == {"a = concat(elu(image)); return a"}
+
+    def test_a_join_within_the_new_join_keeps_its_terms(self) -> None:
+        rule = "choose n in net.nodes, t in n.terms where t.op is relu n.join = any(other { add, concat }) t.op = elu"
+        one, two = "concat(relu(image), skip(image)) + skip(image)", "concat(concat(relu(image), skip(image)))"
+        assert children(rule, f"a = {one}", "a") == {
+            "a = concat(concat(elu(image), skip(image)), skip(image)); return a"
+        }
+        assert children(rule, f"a = {two}", "a") == {"a = concat(elu(image), skip(image)); return a"}
+
+    def test_a_term_beside_a_join_does_not_change_what_is_bound(self) -> None:
+        rule = "choose x in net.inputs, n in net.nodes, t in n.terms where t.op is skip " \
+               "connect x to n by gelu  t.op = elu"  # fmt: skip
+        assert children(rule, f"a = {self.CONCAT}", "a") == {
+            "a = concat(relu(image), 3: elu(image)) + gelu(image); return a"
+        }
+
+    def test_a_join_that_is_left_alone_keeps_its_terms(self) -> None:
+        rule = "choose n in net.nodes, t in n.terms, u in n.terms where t.op is relu and u.op is elu " \
+               "remove u  t.op = swish"  # fmt: skip
+        for flow in ("concat(relu(image), skip(image)) + elu(image)", "concat(relu(image), skip(image), elu(image))"):
+            assert children(rule, f"a = {flow}", "a") == {"a = concat(swish(image), skip(image)); return a"}
+        flow = "elu(image) + concat(relu(image), skip(image))"
+        assert children(rule, f"a = {flow}", "a") == {"a = 1: concat(swish(image), skip(image)); return a"}
+
+    def test_an_operation_that_is_a_join_may_be_replaced(self) -> None:
+        rule = "choose n in net.nodes, t in n.terms where t.op is relu t.op = concat t.op = elu"
+        assert children(rule, "a = relu(image) + skip(image)", "a") == {"a = elu(image) + skip(image); return a"}
+        assert children(rule, "a = relu(image)", "a") == {"a = elu(image); return a"}
+
+    def test_the_same_term_of_a_mate_may_be_within_another_join(self) -> None:
+        text = SPACE.replace("mutation m", "mutation o {{ }} crossover m")
+        rule = "choose t in net.terms where t.op is relu t = mate.t"
+        seed, mate = (
+            dsl.loads(text.format(nodes=f"a = {flow}", output="a", rule=rule))
+            for flow in (self.SUM, "concat(swish(image), 3: gelu(image))")
+        )
+        only = [one for one in seed.space.mutations if one.crossover]
+        for own, other, wanted in ((seed, mate, "swish(image) + 3: skip(image)"),
+                                   (seed.space.genotype(mate.text().replace("swish", "relu")), seed,
+                                    "concat(relu(image), 3: gelu(image))")):  # fmt: skip
+            made = dsl.mutate(own, random.Random(0), only=only, mate=other)
+            assert body(made.genotype) == f"a = {wanted}; return a"
+            assert made.from_mate == (("cell", "net", "a", "0"),)
+
+
 def test_labels_are_kept_over_long_lives() -> None:
     genotype, rng = dsl.load("large_scale.cell"), random.Random(3)
     for _ in range(150):

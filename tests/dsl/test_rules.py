@@ -243,6 +243,95 @@ def test_other_means_another_value_however_it_is_written() -> None:
         assert {printed(op) for op in found} == wanted
 
 
+SETS = """
+op cb[kernel, act=relu] = conv[kernel, stride=stride] | batch_norm | act
+cell block[kernelDEFAULT](x) {
+  a = conv[kernel](x)
+  return a
+}
+cell pair(x) {
+  a = conv[3x3](x)
+  return a
+}
+fixed cell line(x) like pair
+values blocks = { block[3x3], block[5x5] }
+values motifs = { pair, line }
+cell net(x) {
+  b = NOW(x)
+  return b
+}
+network { stem: conv[3x3, filters=8]  body: net  head: global_avg_pool | dense[classes] }
+mutation m { choose t in net.terms  RULE }
+"""
+
+
+def drawn(now: str, rule: str, default: str = "") -> set[str]:
+    """Returns the operations in `net` of children of the space `SETS`."""
+    seed = dsl.loads(SETS.replace("NOW", now).replace("RULE", rule).replace("DEFAULT", default))
+    made = [dsl.mutate(seed, random.Random(number)).genotype for number in range(40)]
+    ops = [op for child in made for op in edit.flow_ops(node.flow for node in child.cell("net").nodes)]
+    return {printed(op) for op in ops if isinstance(op, s.Op)}
+
+
+@pytest.mark.parametrize("default", ["", "=1x1", "=3x3"])
+def test_cells_of_a_set_are_drawn_with_their_brackets(default: str) -> None:
+    assert drawn("skip", "t.op = any(blocks)", default) == {"block[3x3]", "block[5x5]"}
+    assert drawn("block[3x3]", "t.op = any(other blocks)", default) == {"block[5x5]"}
+    assert drawn("block[3x3]", "t.op = any(blocks except { block[kernel=5x5] })", default) == {"block[3x3]"}
+    assert drawn("skip", "insert any(blocks) on t", default) == {"skip", "block[3x3]", "block[5x5]"}
+    assert drawn("skip", "insert any(blocks except { block[kernel=5x5] }) on t", default) == {"skip", "block[3x3]"}
+
+
+def test_fixed_cells_are_drawn_as_operations() -> None:
+    assert drawn("skip", "t.op = any(motifs)") == {"pair", "line"}
+    assert drawn("line", "t.op = any(other motifs)") == {"pair"}
+    assert drawn("skip", "t.op = any({ pair, relu } except motifs)") == {"relu"}
+    assert drawn("skip", "insert any({ pair, relu } except motifs) on t") == {"skip", "relu"}
+    (choice,) = dsl.decisions(dsl.loads(SETS.replace("NOW", "skip").replace("RULE", "t.op = any(motifs)")
+                                        .replace("DEFAULT", "")))  # fmt: skip
+    assert choice.values == (s.Op("pair"), s.Op("line"))
+
+
+@pytest.mark.parametrize(
+    ("now", "members", "wanted"),
+    [
+        ("cb[3x3, filters=8]", "{ cb[3x3, filters=4 * 2], cb[3x3, filters=16] }", {"cb[3x3, filters=16]"}),
+        ("cb[3x3]", "{ cb[kernel=3x3], cb[3x3, stride=2] }", {"cb[3x3, stride=2]"}),
+        ("pair[8]", "{ pair[filters=8], pair[16], pair }", {"pair[16]", "pair"}),
+        ("block[3x3]", "{ block[3x3], block[3x3, filters=16] }", {"block[3x3, filters=16]"}),
+        ("cb[3x3, conv[1x1]]", "{ cb[3x3, act=conv[kernel=1x1]], cb[3x3, conv[5x5]] }", {"cb[3x3, conv[5x5]]"}),
+    ],
+)
+def test_filters_and_stride_make_another_value(now: str, members: str, wanted: set[str]) -> None:
+    assert drawn(now, f"t.op = any(other {members})") == wanted
+    assert drawn("skip", f"t.op = any({members} except {{ {now} }})") == wanted
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "t.op = any({ pair, line })",
+        "t.op = line",
+        "insert any({ line, relu }) on t",
+        "insert relu | line on t",
+        "t.op = cb[3x3, line]",
+        "t.act = any({ relu, line })",
+        "t.op = any(part.domain)",
+        "t.op = part",
+        "} mutation n { choose g in genes, t in net.terms  t.act = any(g.domain)",
+        "} mutation n { choose a in net.inputs, n in net.nodes  connect a to n by any({ line, relu })",
+    ],
+)
+def test_rules_change_the_cells_that_rules_bring_into_the_network(rule: str) -> None:
+    text = SETS.replace("fixed cell line", "cell line").replace("values motifs = { pair, line }", "")
+    text = text.replace("NOW", "cb[3x3]").replace("DEFAULT", "") + "gene part = relu in { relu, line }\n"
+    assert dsl.loads(text.replace("RULE", rule)).space.mutable_cells == (
+        ("block", "pair", "line", "net") if "pair" in rule else ("block", "line", "net")
+    )
+    for other in ("t.op = relu", "part = any(other part.domain)", "t.op = any({ skip, relu } except { line })"):
+        assert dsl.loads(text.replace("RULE", other)).space.mutable_cells == ("block", "net")
+
+
 def test_each_shipped_space_has_its_number_of_decisions() -> None:
     wanted = {
         "nasnet.cell": 40,

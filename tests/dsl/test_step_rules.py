@@ -18,8 +18,13 @@ param F = 8
 op conv_bn[k=3x3, stretch=1] = conv[k, stride=stride] | batch_norm | relu
 op pool = max_pool[2x2, stride=stride]
 values blocks = { conv_bn[5x5], b, pool }
+values cells_too = { c[3x3], c[5x5] }
 cell b(x) {
   y = conv_bn(x)
+  return y
+}
+cell c[k](x) {
+  y = conv_bn[k](x)
   return y
 }
 cell up(x, before) {
@@ -73,6 +78,9 @@ def children(body: str, rule: str, draws: int = 60, born: int | None = None) -> 
         ("b[F] stride 2", "choose s in steps s.op = max_pool[2x2, stride=4]", {"max_pool[2x2, stride=4]"}),
         ("b[F], pool", "choose s in steps where s.op is not pool s.op = any(other blocks)",
          {"conv_bn[5x5, filters=F], pool", "pool[filters=F], pool"}),
+        ("b[F]", "choose s in steps s.op = any(other { b[F], b[4], b })", {"b[4]"}),
+        ("c[3x3], pool", "choose s in steps where s.op is c s.op = any(other cells_too)", {"c[5x5], pool"}),
+        ("b", "choose s in steps insert any(cells_too) after s", {"b, c[3x3]", "b, c[5x5]"}),
         ("b[8], b[F]", "choose s in steps where s.filters > 7 and steps.count == 2 remove s", {"b[8]", "1: b[F]"}),
         ("b[8], b[F] as e, up[4](-1, e)", "choose s in steps remove s",
          {"1: b[F] as e, 2: up[4](-1, e)", "b[8], b[F] as e"}),

@@ -25,6 +25,7 @@ import dsl
 from compiler import CompileError
 from compiler.main import main
 from compiler.networks import formats, saved
+from compiler.networks.names import FACTS
 from compiler.pictures.picture import marked
 from evolve import Store, UsageError
 from evolve import main as evolve
@@ -329,9 +330,9 @@ def test_of_a_search_of_0_5_0_the_best_alone_is_exported(here: Path, capsys: pyt
     older = json.dumps([facts["description"], facts["input_shape"], facts["classes"]])
     with sqlite3.connect(WORK / FILE) as db:
         db.execute("update meta set value = ? where key = 'note.data'", (older,))
-    known = json.loads((WORK / "best" / saved.FACTS).read_text())
+    known = json.loads((WORK / "best" / FACTS).read_text())
     del known["preparation"]
-    (WORK / "best" / saved.FACTS).write_text(json.dumps({**known, "version": 1}))
+    (WORK / "best" / FACTS).write_text(json.dumps({**known, "version": 1}))
     assert cell("export", str(WORK), "--out", "a.keras") == 0
     assert "takes only images of 9x7x3" in capsys.readouterr().out
     other = next(id for id in range(1, 6) if id != best_id())

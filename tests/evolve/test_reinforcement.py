@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 import dsl
-from evolve import CellSpace, Reinforcement, SearchError
+from evolve import CellSpace, Proposal, Reinforcement, SearchError
 from evolve.algorithms.controller import Controller, Episode, Policy, Shape, controller
 from evolve.algorithms.reinforcement import POLICY
-from evolve.records import LOWEST, WORST, Proposal
+from evolve.records import LOWEST, WORST
 from tests.evolve.toy import ToySpace, result
 
 SIZES = (3, 2, 4)
