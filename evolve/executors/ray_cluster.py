@@ -10,32 +10,24 @@ import math
 import os
 import queue
 import re
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future
 from concurrent.futures import wait as wait_for
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-# Ray reads these variables when it is imported. The first turns off messages about workers, which Ray would print
-# between the lines of the search.
-os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-# This value turns off a warning of Ray about workers without GPUs.
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# With this value Ray sends no usage statistics.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# This module sets variables that Ray reads at its import, so it is imported before Ray.
+from evolve.executors import ray_joining
+
+# isort: split
 
 import ray
 from ray import exceptions
-from ray._private import ray_constants
 
 from evolve.errors import KEPT, SearchError, TimedOut, UsageError, WorkerLost
 from evolve.executors import machine
@@ -46,7 +38,6 @@ R = TypeVar("R")
 # The length of the queue of tasks, for each worker. The whole queue has at least one task. With many workers, several
 # tasks end while the driver makes one proposal, so the queue must be longer.
 AHEAD = 1 / 8
-ANSWER = 25.0  # seconds that a cluster may take to answer
 LOOK = 2.0  # seconds between two checks of the machines of the cluster
 _ENDED = f"the connection to Ray has ended; {KEPT}"
 # The errors that Ray raises if a worker, the machine of a worker, or a result on that machine is lost.
@@ -59,7 +50,6 @@ _LOST = (
 )
 _DETAIL = "Worker exit detail:"
 _NODE = re.compile(r"\bnode\b.*\b(?:died|dead|removed|terminated)|\b(?:died|dead)\b.*\bnode\b")
-_JOIN = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +132,7 @@ class RayCluster:
         need = need or Need()
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
-            _start(address, workers, need)
+            ray_joining.start(address, None if workers is None else math.ceil(workers * need.cpus))
         self._need = need.resources(_nodes())
         self._room = room(_nodes(), self._need)
         if not self._room:
@@ -157,6 +147,7 @@ class RayCluster:
         self._made_with = (need.environment(), os.getcwd())
         self._actors: list[_Worker] = []
         self._queue: deque[QueuedTask] = deque()
+        self._unfinished: set[Future[Any]] = set()
         self._events: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._checked = self._may_start = time.monotonic()
         self._not_started = 0
@@ -178,10 +169,14 @@ class RayCluster:
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queues the function for the next free worker. `timeout` counts from when the task is sent to the worker."""
-        if not self._thread.is_alive():
-            raise SearchError(_ENDED)
         future: Future[R] = Future()
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
         self._events.put(partial(self._queue.append, QueuedTask(future, function, args, timeout)))
+        # The thread may be at its end, and then handles no event. At its end it sets `_is_open` to False before it ends
+        # the futures that it finds, so a future that it does not find is refused here.
+        if not self._is_open:
+            raise SearchError(_ENDED)
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
@@ -216,12 +211,15 @@ class RayCluster:
                     event()
                 self._end_late()
         finally:
-            # After an error in this thread, all futures must end. Otherwise the driver would wait for ever.
-            lost = [worker.task for worker in self._actors if worker.task] + list(self._queue)
+            # After an error in this thread, all futures must end. Otherwise the driver would wait for ever. They end
+            # before the workers, since the end of a worker may raise an error too.
+            self._is_open = False
+            for future in [*self._unfinished]:
+                if not future.done():
+                    future.set_exception(SearchError(_ENDED))
             for worker in [*self._actors]:
-                self._drop(worker)
-            for task in lost:
-                task.future.set_exception(SearchError(_ENDED))
+                with suppress(exceptions.RayError):  # the connection may be lost, and the worker with it
+                    self._drop(worker)
 
     def _seconds_to_wait(self) -> float:
         """Returns the seconds until the next check of the machines or the next timeout of a task."""
@@ -345,67 +343,3 @@ def _reason(error: BaseException | None) -> str:
     line = (telling or lines or ["it is gone"])[0].rpartition(_DETAIL)[2].strip()
     line = re.split(r" (?:Some common|There are some)", line)[0].strip()
     return f"{line} (perhaps out of memory)" if "connection error" in line else line.rstrip(".")
-
-
-def _start(address: str, workers: int | None, need: Need) -> None:
-    """Joins a cluster, or starts Ray on this machine."""
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address:
-        _check_address(address)
-        with _own_signals():
-            ray.init(address=address, **quiet)
-    else:
-        cpus = None if workers is None else math.ceil(workers * need.cpus)
-        with _on_loopback(), _own_signals():
-            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
-
-
-@contextmanager
-def _on_loopback() -> Iterator[None]:
-    """A context in which a Ray that is started listens only on 127.0.0.1. Its ports let other programs run code.
-
-    Without this context, Ray would use an address that other machines reach, unless `ENABLE_RAY_CLUSTER` is False.
-    """
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """A context that restores the handler of SIGTERM at its end, since Ray sets its own."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread() and before is not None:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _check_address(address: str) -> None:
-    """Checks in another process whether a cluster answers. In this process, Ray might wait for minutes or even exit.
-
-    Raises:
-      UsageError: the cluster does not answer, or does not accept this machine.
-    """
-    host, _, port = address.rpartition(":")
-    try:
-        if host:
-            socket.create_connection((host, int(port)), ANSWER / 5).close()
-        asked = subprocess.run(
-            [sys.executable, "-c", _JOIN, address], capture_output=True, text=True, timeout=ANSWER * 4 / 5, check=False
-        )
-        if asked.returncode == 0:
-            return
-        said = [line for line in asked.stderr.splitlines() if "Error" in line]
-        reason = said[-1] if said else f"exit code {asked.returncode}"
-    except subprocess.TimeoutExpired:
-        reason = f"no answer within {ANSWER * 4 / 5:g} seconds"
-    except (OSError, OverflowError) as error:
-        reason = str(error)
-    raise UsageError(
-        f"ray.address is {address!r}, and no Ray cluster can be joined there ({reason}): start a cluster with "
-        "`ray start --head --port=6379`, add this machine and others with `ray start --address=HOST:6379`, or set "
-        "ray.address to '', which starts Ray on this machine"
-    )

@@ -24,6 +24,8 @@ from evolve.settings import LATENCY, MEASURED, MODEL, LatencySettings
 LOCK = "measuring.lock"  # the file in the work directory that a worker locks while it measures
 # A number that does not continue a word or another number; a unit may follow.
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+# Digits with separators between them: of thousands, or a decimal comma. A word that ends in digits is no part of them.
+_SEPARATED = re.compile(r"(?<![\w.])\d+(?:[.,'’_\u00a0\u2009\u202f]\d+)+")
 _NEEDS_SHELL = re.compile(r"[|&;<>$`]")
 _SHOWN = 300  # the number of characters of a command's output that a message shows
 
@@ -84,7 +86,8 @@ def last_number(command: str, model: Path, seconds: float) -> float:
       seconds: the time after which the command and all its processes are ended.
 
     Raises:
-      CompileError: the command fails, takes longer, or does not print a number.
+      CompileError: the command fails, takes longer, or does not print a number; or its last number may be a part of
+        a longer one, such as 12,345.
     """
     if _NEEDS_SHELL.search(command):
         words = ["/bin/sh", "-c", command.replace(MODEL, shlex.quote(str(model)))]
@@ -110,10 +113,18 @@ def last_number(command: str, model: Path, seconds: float) -> float:
             raise
     if process.returncode:
         raise CompileError(f"{named} failed with exit code {process.returncode}{_ending(out, errors)}")
-    numbers = [value for text in _NUMBER.findall(out) if math.isfinite(value := float(text))]
+    numbers = [found for found in _NUMBER.finditer(out) if math.isfinite(float(found[0]))]
     if not numbers:
         raise CompileError(f"{named} printed no number{_ending(out, errors)}")
-    return numbers[-1]
+    last = numbers[-1]
+    for whole in _SEPARATED.finditer(out):
+        is_larger = whole.start() < last.start() or last.end() < whole.end()
+        if is_larger and whole.start() < last.end() and last.start() < whole.end():
+            raise CompileError(
+                f"{named} printed {whole[0]!r}, which may be one number or several: print the number without "
+                f"separators of thousands and with a decimal point, such as 12345.6{_ending(out, errors)}"
+            )
+    return float(last[0])
 
 
 @contextlib.contextmanager

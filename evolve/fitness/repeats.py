@@ -45,7 +45,12 @@ def mean_of(runs: Sequence[Evaluation]) -> Evaluation:
 
 
 def error_of(runs: Sequence[Evaluation], objectives: Objectives, natural: str) -> float | None:
-    """Returns the standard error of the mean fitness; None if fewer than two evaluations have the metric."""
+    """Returns the standard error of the mean fitness; None if fewer than two evaluations have the metric.
+
+    It is also None if the fitness is the seconds, which are a sum and no mean.
+    """
+    if objectives.first.name == "seconds":
+        return None
     judged = [Objectives([objectives.first]).judged(run, natural) for run in runs]
     values = [one.fitness for one in judged if not one.is_failed]
     return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None

@@ -118,7 +118,16 @@ class TableFitness(Fitness):
         return Evaluation(row.rungs[task.rung], seconds=epochs * epoch + validation, metrics=row.metrics)
 
     def _check_columns(self) -> None:
-        """Checks that the fitness has a column for each rung, or one column without rungs."""
+        """Checks the names of the metrics, and that the fitness has a column for each rung or one without rungs."""
+        known = (self.metric, *MEASURES)
+        for name in self.own.metrics:
+            if name in known:
+                others = tuple(other for other in self.own.metrics if other not in known)
+                raise UsageError(
+                    f"table.metrics has {name!r}, and every individual has a metric of this name already, as it has "
+                    f"{', '.join(other for other in known if other != name)}: rename the column in {self.own.path}, or "
+                    f"leave it out: {pasted('table.metrics', others)}"
+                )
         columns, rungs = self.own.fitness, self.rungs
         if not rungs and not isinstance(columns, str):
             raise UsageError(

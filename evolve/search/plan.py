@@ -92,7 +92,8 @@ class Top:
     def add(self, individual: Individual) -> None:
         """Adds an individual if it is among the best. It must not have failed."""
         last = self.last
-        if last is None or last.id == individual.id or individual.rank < last.rank:
+        # With rungs, an individual may come later than an equal one that was finished after it.
+        if last is None or last.id == individual.id or _order(individual) < _order(last):
             others = [one for one in self._found if one.id != individual.id]
             self._found = ranked([*others, replace(individual, graph="")], self._count)
 
@@ -111,11 +112,20 @@ def all_finished(count: int) -> str:
     return "the individual is finished" if count == 1 else f"all {count} individuals are finished"
 
 
+def _order(one: Individual) -> tuple[float, ...]:
+    """Returns the key of the order in which `records.ranked` and the store sort individuals."""
+    return (*one.rank, one.finished)
+
+
 def _beaten(one: Individual | None, rung: int) -> tuple[float, Size]:
     """Returns the fitness and the size that a better individual on a rung must beat. A higher rung is better."""
     if one is None or one.rung < rung:
         return -math.inf, (0, 0)
-    return (one.fitness, one.size) if one.rung == rung else (math.inf, (0, 0))
+    if one.rung > rung:
+        return math.inf, (0, 0)
+    # An individual that is trained on may be better with an equal result, if it was finished before the other one. Its
+    # weights and its graph are needed then, so a size is returned that an equal one beats.
+    return one.fitness, (one.params, one.mult_adds + (rung > 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import csv
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from evolve.records import PLAIN
 from evolve.store.database import FILE, explained_errors, reading
+from evolve.store.json_text import finite, json_text
 from evolve.store.retraining import CHOSEN, RETRAINED
-from evolve.store.rows import EXPORTED, shown
+from evolve.store.rows import COLUMNS, EXPORTED, shown
 
+_NOT_JSON = ("NaN", "Infinity")  # what the store has in JSON for numbers that JSON does not have
 RUNGS = "rungs"  # the last column, which a search without rungs does not have
 _RESULT = ("rung", "status", "fitness", "seconds", "flops", "error")  # what the column has of each result
-_NOTED = f"(select json_extract(value, '$.%s') from meta where key = 'note.{RETRAINED.format('')}' || individuals.id)"
+# A retraining that failed has a fitness too, the lowest one, which no network was measured to have.
+_NOTED = (
+    "(select case when coalesce(json_extract(value, '$.error'), '') = '' then json_extract(value, '$.%s') end "
+    f"from meta where key = 'note.{RETRAINED.format('')}' || individuals.id)"
+)
 # The columns of retrainings, with the SQL of their values. A search without retrainings does not have them.
 _COLUMNS = {
     "retrained_fitness": _NOTED % "fitness",
@@ -35,7 +41,7 @@ def write_csv(folder: Path, out: IO[str]) -> None:
         last = [RUNGS] * _has_rungs(db, folder)
         table.writerow([*names(db, folder), *last])
         for row in rows(db, folder):
-            table.writerow([*row, *(json.dumps(_results(db, row[0])) for _ in last)])
+            table.writerow([*_cells(row), *(json_text(_results(db, row[0])) for _ in last)])
 
 
 def write_json(folder: Path, out: IO[str]) -> None:
@@ -48,7 +54,7 @@ def write_json(folder: Path, out: IO[str]) -> None:
         before, has_rungs = "[\n", _has_rungs(db, folder)
         for row in rows(db, folder):
             found = named(row) | ({RUNGS: _results(db, row[0])} if has_rungs else {})
-            out.write(before + json.dumps(found, ensure_ascii=False))
+            out.write(before + json_text(found, is_ascii=False))
             before = ",\n"
         out.write("[]\n" if before == "[\n" else "\n]\n")
 
@@ -63,6 +69,17 @@ def names(db: sqlite3.Connection, folder: Path) -> tuple[str, ...]:
 def named(row: Sequence[object]) -> dict[str, object]:
     """Returns a row as a dictionary for JSON."""
     return shown(row[: len(EXPORTED)]) | dict(zip(_COLUMNS, row[len(EXPORTED) :], strict=False))
+
+
+def _cells(row: Sequence[object]) -> Iterator[object]:
+    """Yields the values of a row for CSV. Lists and dictionaries have null for numbers that are not finite."""
+    for name, value in zip(EXPORTED, row, strict=False):
+        form = COLUMNS[name].form
+        if isinstance(value, str) and form is not PLAIN and any(word in value for word in _NOT_JSON):
+            yield json_text(form.show(value))
+        else:
+            yield finite(value)
+    yield from row[len(EXPORTED) :]
 
 
 def rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:

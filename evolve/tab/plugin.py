@@ -7,7 +7,6 @@ is a message. If a search cannot be read, the answer is a message too, and other
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from evolve.errors import SearchError
+from evolve.store.json_text import json_text
 from evolve.tab.errors import Missing, Unclear, explained
 from evolve.tab.parameters import QUESTIONS, arguments
 from evolve.tab.searches import Found, Root, Searches, roots
@@ -152,21 +152,7 @@ def _refusal(request: wrappers.Request, status: int, message: str, headers: Head
 
 
 def _as_json(request: wrappers.Request, answer: object) -> wrappers.Response:
-    """Returns an answer as JSON. JSON has no infinity and no NaN, so these numbers become null."""
-    try:
-        text = json.dumps(answer, allow_nan=False, separators=(",", ":"))
-    except ValueError:
-        text = json.dumps(_finite(answer), allow_nan=False, separators=(",", ":"))
-    return _sent(request, text, _JSON)
-
-
-def _finite(value: Any) -> Any:
-    """Returns a value with None in the place of each number that is not finite."""
-    if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return _sent(request, json_text(answer, separators=(",", ":")), _JSON)
 
 
 def _sent(

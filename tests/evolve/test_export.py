@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +100,34 @@ def test_json_keeps_numbers_lists_and_missing_values(work: Path, capsys: pytest.
         "l2 = 0.1",
         [["op", 'too "large", by 3']],
     )
+
+
+def test_numbers_that_json_does_not_have_are_null_in_both_formats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history, metrics = (Epoch(1, 0.5, 0.8, math.nan, None), Epoch(2, 0.4, 0.8, 0.6, 0.7)), (("test", math.nan),)
+    with Store(tmp_path) as store:
+        store.propose(Proposal(1, "NaN"), "f")
+        store.finish(1, Evaluation(0.5, history=history, metrics=(*metrics, ("high", math.inf), ("low", 0.25))))
+        store.rungs.finish(store.rungs.start(1, 0), Evaluation(0.5, seconds=math.inf), 0)
+
+    def strict(text: str) -> Any:
+        def refuse(word: str) -> None:
+            raise AssertionError(word)
+
+        return json.loads(text, parse_constant=refuse)
+
+    assert main.run(["export", f"--workdir={tmp_path}", "--json"]) == 0
+    (row,) = strict(capsys.readouterr().out)
+    assert row["metrics"] == {"test": None, "high": None, "low": 0.25} and row["genotype"] == "NaN"
+    assert row["history"][0] == [1, 0.5, 0.8, None, None, *row["history"][0][5:]]
+    assert row["rungs"][0]["seconds"] is None
+    assert main.run(["export", f"--workdir={tmp_path}", "--csv"]) == 0
+    (line,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert {name: strict(line[name]) for name in ("metrics", "history", "rungs")} == {
+        name: row[name] for name in ("metrics", "history", "rungs")
+    }
+    assert line["genotype"] == "NaN"
 
 
 def test_a_running_search_can_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -190,6 +190,11 @@ def test_failed_retrainings(found: Found, tmp_path: Path, monkeypatch: pytest.Mo
     assert made.id == (None if share == 1 else made.finalists[0])
     assert best is not None and best.id == made.finalists[0]
     assert (tmp_path / "best.cell").read_text() == best.text
+    out = io.StringIO()
+    write_json(tmp_path, out)
+    listed = {row["id"]: row for row in json.loads(out.getvalue())}
+    assert {id for id in made.finalists if listed[id]["retrained_fitness"] is None} == {*failed}
+    assert all(listed[id]["status"] == "done" and listed[id]["fitness"] > 0 for id in failed)
 
 
 def individual(id: int, params: int) -> Individual:

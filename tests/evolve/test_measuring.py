@@ -53,6 +53,44 @@ def test_the_last_number_that_a_command_prints(printed: str, number: float) -> N
     assert last_number(command, Path("model"), 60) == number
 
 
+@pytest.mark.parametrize(
+    ("printed", "found"),
+    [
+        ("latency: 12,345 us", "12,345"),
+        ("12.345,6", "12.345,6"),
+        ("1.234.567 us", "1.234.567"),
+        ("3 runs: 12'345.5", "12'345.5"),
+        ("1_234", "1_234"),
+        ("12\u202f345 us", "12\u202f345"),
+        ("1,5e3", "1,5"),
+    ],
+)
+def test_a_number_with_separators_is_refused_and_not_taken_in_parts(printed: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "printed").write_text(printed)
+    with pytest.raises(CompileError) as caught:
+        last_number("cat {model}", tmp_path / "printed", 60)
+    assert f" printed {found!r}, which may be one number or several: print the number " in str(caught.value)
+    assert str(caught.value).endswith(f"its output ends with:\n{printed}")
+
+
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [
+        ("9,999 runs: 5.5 us", 5.5),
+        ("resnet50,12.5", 12.5),
+        ("v1.2,3.4", 3.4),
+        ("3, 4", 4),
+        ("3,-4", -4),
+        ("took 5.6.", 5.6),
+        ("1 234 us", 234),
+        ("12:34", 34),
+    ],
+)
+def test_separators_that_are_not_in_the_last_number_do_not_matter(printed: str, number: float, tmp_path: Path) -> None:
+    (tmp_path / "printed").write_text(printed)
+    assert last_number("cat {model}", tmp_path / "printed", 60) == number
+
+
 def test_a_command_gets_the_path_of_the_model_with_and_without_a_shell(tmp_path: Path) -> None:
     model = tmp_path / "a model's file"
     model.write_bytes(b"12345")

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import pytest
 import ray
+from ray import exceptions
 from ray.cluster_utils import Cluster
 
 from evolve import SearchError, Store, UsageError
 from evolve.errors import TimedOut, WorkerLost
-from evolve.executors import Site, call, ray_cluster
+from evolve.executors import Site, call, ray_joining
 from evolve.executors.ray_cluster import Need, RayCluster, room
 from evolve.executors.ray_settings import RaySettings
 from tests.evolve import faults
@@ -78,6 +79,37 @@ def test_workers_that_cannot_start_end_the_search(cluster: Cluster, monkeypatch:
     try:
         with pytest.raises(SearchError, match=r"no worker could be started on the Ray cluster: .*illegal environment"):
             call(executor, add, 1, 1)
+    finally:
+        executor.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_all_tasks_end_if_the_connection_is_lost(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error comes while a task runs, one is in the queue, and one has been submitted. Ray ends no worker then."""
+    executor = RayCluster("", 50, 1)
+    try:
+        call(executor, pause, 0.0)
+        futures, workers = [executor.submit(hang), executor.submit(hang)], list[object]()
+
+        def lost() -> None:
+            futures.append(executor.submit(hang))
+            raise exceptions.RaySystemError("the connection is lost")
+
+        def kept(worker: object) -> None:
+            workers.append(worker)
+            raise exceptions.RaySystemError("the connection is lost")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ray, "nodes", lost)
+            patched.setattr(ray, "kill", kept)
+            executor._thread.join(30)
+        for worker in workers:
+            ray.kill(worker)
+        assert len(futures) == 3 and len(workers) == 1
+        for future in futures:
+            assert isinstance(future.exception(0), SearchError)
+        with pytest.raises(SearchError, match="the connection to Ray has ended"):
+            executor.submit(hang)
     finally:
         executor.close()
 
@@ -163,10 +195,10 @@ def test_a_share_of_a_gpu_grows_its_memory() -> None:
 
 def test_an_address_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program listens at the address and does not answer."""
-    monkeypatch.setattr(ray_cluster, "ANSWER", 5.0)
+    monkeypatch.setattr(ray_joining, "ANSWER", 5.0)
     refused = pytest.raises(UsageError, match=r"no answer within 4 seconds.*ray start --head")
     with socket.create_server(("127.0.0.1", 0)) as server, refused:
-        ray_cluster._check_address(f"127.0.0.1:{server.getsockname()[1]}")
+        ray_joining.check_address(f"127.0.0.1:{server.getsockname()[1]}")
 
 
 def test_a_missing_cluster_is_reported(small_gin: Path, tmp_path: Path) -> None:

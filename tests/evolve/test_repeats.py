@@ -53,6 +53,7 @@ def test_the_mean_and_its_standard_error() -> None:
     assert error_of(runs, Objectives([Objective("auc")]), "accuracy") is None, "only one of them has this metric"
     several = Objectives([Objective("loss", "min"), Objective("auc")])
     assert error_of(runs, several, "accuracy") == pytest.approx(0.1 / math.sqrt(3)), "the first objective counts"
+    assert error_of(runs, Objectives([Objective("seconds", "min")]), "accuracy") is None, "the seconds are a sum"
 
 
 def test_a_search_with_repeats_stores_the_mean_and_shows_its_error(small_gin: Path, tmp_path: Path) -> None:

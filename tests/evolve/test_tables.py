@@ -246,6 +246,11 @@ def test_a_table_of_smaller_cells_is_refused(path: Path) -> None:
         ("search.budget_flops=1e9", "its budget is table.budget_seconds"),
         ("search.rungs=(4, 12)", "a table needs a column for each of the 2 rungs"),
         ("table.fitness=('c10v_val_acc_12', 'c10_test_acc_200')", "a column for each rung needs rungs"),
+        ("table.metrics=('fitness',)", "a metric of this name already, as it has params, mult_adds, depth, seconds: "),
+        (
+            "table.metrics=('c10_test_acc_200', 'params')",
+            """or leave it out: --gin_param="table.metrics=('c10_test_acc_200',)\"""",
+        ),
         ("table.fitness=()", "bind it to a column of the table, or a tuple with a column for each rung"),
         ("search.fitness='tabel'", "or 'module:function'"),
     ],

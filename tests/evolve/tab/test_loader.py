@@ -58,8 +58,8 @@ def test_the_plugin_waits_with_what_it_needs_until_it_is_asked() -> None:
         f"print(json.dumps({OURS}))\n"
     )
     assert after == [
-        "evolve", "evolve.errors", "evolve.store", "evolve.tab", "evolve.tab.errors", "evolve.tab.loader",
-        "evolve.tab.parameters", "evolve.tab.plugin", "evolve.tab.searches",
+        "evolve", "evolve.errors", "evolve.store", "evolve.store.json_text", "evolve.tab", "evolve.tab.errors",
+        "evolve.tab.loader", "evolve.tab.parameters", "evolve.tab.plugin", "evolve.tab.searches",
     ]  # fmt: skip
 
 
