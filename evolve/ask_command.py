@@ -101,7 +101,8 @@ def _about(study: AskStudy, id: int) -> str:
     if one.error:
         return f"individual {id} has failed: {one.error}"
     first = study.objectives.first
-    values = one.metrics or {first.name: first.score(one.row.fitness)}  # a measure such as the seconds is no metric
+    # A measure such as the seconds is not stored among the metrics. It may be the only value that was told.
+    values = one.metrics or {first.name: first.score(one.row.fitness)}
     told = ", ".join(f"{name} {value:g}" for name, value in values.items())
     if best is None or best.id == id:
         return f"individual {id} is the best so far: {told}"

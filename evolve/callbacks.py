@@ -129,7 +129,7 @@ def results_of(folder: Path) -> int:
     """Returns the number of results that the search in a work directory has received, those of promotions included.
 
     Raises:
-      UsageError: there is no search in the folder.
+      UsageError: the folder has no search.
     """
     with reading(folder) as db:
         found = [db.execute(f"select max(finished) from {name}").fetchone()[0] for name in ("individuals", "rungs")]

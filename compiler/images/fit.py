@@ -1,13 +1,13 @@
-"""Checks that the settings of a training fit the images, and warns about few or uneven images."""
+"""Checks that the settings of a training fit the images and the network, and warns about few or uneven images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import dsl
 from compiler.errors import DataError, pasted
 from compiler.images.found import printable
 from compiler.settings import Training
-from dsl.space.genotype import Genotype
 from dsl.wording import plural
 
 FEW_STEPS = 10  # A training with fewer steps in an epoch gets a warning.
@@ -132,7 +132,7 @@ def warnings(training: Training, images: int, class_names: Sequence[str], counts
     return tuple(found)
 
 
-def unread(training: Training, genotype: Genotype) -> tuple[str, ...]:
+def unread(training: Training, genotype: dsl.Genotype) -> tuple[str, ...]:
     """Returns a warning if the settings give a weight to an auxiliary head, and the network has no such head."""
     if not training.auxiliary_weight or any(section.name == "auxiliary" for section in genotype.network.sections):
         return ()

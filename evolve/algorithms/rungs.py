@@ -57,7 +57,7 @@ class Dominated:
         return found
 
     def _known(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Returns the points and the counts, after the passes of those that wait."""
+        """Makes the passes of the points that wait. Then returns all points, and the count of each."""
         import numpy as np  # It takes a moment to load.
 
         if self._points is None or self._counts is None:

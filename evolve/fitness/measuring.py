@@ -24,7 +24,8 @@ from evolve.settings import LATENCY, MEASURED, MODEL, LatencySettings
 LOCK = "measuring.lock"  # the file in the work directory that a worker locks while it measures
 # A number that does not continue a word or another number; a unit may follow.
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-# Digits with separators between them: of thousands, or a decimal comma. A word that ends in digits is no part of them.
+# Digits with separators between them. A separator is one of thousands or a decimal comma. The pattern does not begin
+# inside a word, so the digits at the end of `resnet50` are left out.
 _SEPARATED = re.compile(r"(?<![\w.])\d+(?:[.,'’_\u00a0\u2009\u202f]\d+)+")
 _NEEDS_SHELL = re.compile(r"[|&;<>$`]")
 _SHOWN = 300  # the number of characters of a command's output that a message shows
