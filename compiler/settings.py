@@ -183,8 +183,9 @@ class Training:
     jit_compile: Annotated[
         bool | str,
         _FLAG_OR_AUTO,
-        "whether XLA compiles the cells of a network, each as one unit, for the steps of the training. The set-up of "
-        "a network then takes longer. With 'auto', a search does so if it measures that trainings on a GPU are faster",
+        "whether XLA compiles the steps of the training, each as one program. The set-up of a network then takes much "
+        "longer. With 'auto', a search does so if it measures that trainings on a GPU are faster. On a TPU, XLA "
+        "compiles every step",
     ] = False
     images_on_device: Annotated[
         bool | str,

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 import compiler
 from compiler.epochs import Pace
 from evolve.errors import TimedOut, WorkerLost
 from evolve.executors.together import Meeting
-from experiments.bench import gpu
+from experiments.bench import gpu, kernels
 from experiments.bench.gpu import CANDIDATES, PLAIN, Row, table
 
 FOUND = Pace(6.0, 0.04)
@@ -93,7 +94,7 @@ def test_the_stock_model_runs_out_of_memory(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(gpu, "plain", full)
     row = Row("tiny", side="stock")
     with pytest.raises(MemoryError, match=r"^OOM when allocating tensor$"):
-        gpu.stock(Meeting(tmp_path, 1), 0, row, gpu._images(tmp_path, CANDIDATES["tiny"].case), 0.1)
+        gpu.stock(Meeting(tmp_path, 1), 0, row, gpu.images_of(tmp_path, CANDIDATES["tiny"].case), 0.1)
 
 
 def test_more_processes_than_the_machine_has_memory_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -127,3 +128,38 @@ def test_no_row_begins_after_the_time_of_the_whole_table(monkeypatch: pytest.Mon
 def test_a_tiny_network_is_measured_in_a_worker_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not table([Row("tiny")], tmp_path, 0.1, 120.0, 1e9)
     assert "ours  tiny               1  float32" in capsys.readouterr().out
+
+
+def test_a_profile_names_the_kernels_that_take_most_of_a_step(capsys: pytest.CaptureFixture[str]) -> None:
+    space = xplane_pb2.XSpace()
+    host, card = space.planes.add(name="/host:CPU"), space.planes.add(name="/device:GPU:0")
+    for plane in (host, card):
+        for number, name in ((1, "conv"), (2, "norm")):
+            plane.event_metadata[number].name = name
+    for plane, line, events in (
+        (host, "tf_Compute", ((1, 9e9),)),
+        (card, "Stream #1(Compute)", ((1, 2e9), (1, 2e9), (2, 1e9))),
+        (card, "Stream #2(MemcpyH2D)", ((2, 5e8),)),
+        (card, "XLA Ops", ((1, 7e9),)),  # a second view of the same time
+    ):
+        added = plane.lines.add(name=line)
+        for number, duration in events:
+            added.events.add(metadata_id=number, duration_ps=int(duration))
+    found = kernels.summary(space, 2, 0.004).lines()
+    assert found[0] == "a step takes 4.0 ms; the GPU computes for 2.8 ms of it, in 2 kernels"
+    assert [line.split() for line in found[2:]] == [["2.00", "ms", "1", "conv"], ["0.75", "ms", "1", "norm"]]
+    assert kernels.summary(xplane_pb2.XSpace(), 2, 0.004).lines() == [
+        "a step takes 4.0 ms; TensorFlow's profiler saw no kernels of a GPU"
+    ]
+
+
+def test_a_training_is_profiled_in_a_worker_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["kernels", "--candidate", "tiny"])
+    kernels.main()
+    assert capsys.readouterr().out.endswith("TensorFlow's profiler saw no kernels of a GPU\n")
+
+
+def test_a_row_with_xla_has_more_time() -> None:
+    assert Row(xla=True).limit > Row().limit

@@ -25,11 +25,22 @@ CACHED = 1024  # the number of traced chains that a process keeps, of about 50 k
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The way in which operations run: whether in training, the type to compute in, and the batch normalization."""
+    """The way in which operations run: whether in training, the type to compute in, and the batch normalization.
+
+    With `compiled`, the operations are part of a program of XLA. Chains are then not traced. A traced chain hands sizes
+    to its gradient as tensors, but XLA compiles for known sizes. It would take all that a size is computed from as
+    known, which is the whole forward pass, and compile it anew in each step.
+    """
 
     training: bool
     dtype: str = "float32"
     norm: Norm = local_norm
+    compiled: bool = False
+
+    @property
+    def prefers_cpu_forms(self) -> bool:
+        """Whether operations have the forms that TensorFlow trains faster on a CPU. XLA has kernels of its own."""
+        return self.training and not self.compiled
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[
     # graph of a network would ever be freed.
     is_worth_it = len(chain.operations) > 1 or LAYERS[chain.operations[0].primitive].has_gradient
     is_alike = mode.norm is local_norm or not chain.channels
-    is_traced = is_worth_it and is_alike and value.shape.is_fully_defined()
+    is_traced = is_worth_it and is_alike and value.shape.is_fully_defined() and not mode.compiled
     if not is_traced:
         return _run(chain, value, values, mode)
     traced = _traced(chain, tuple(value.shape), mode.training, mode.dtype)
@@ -158,7 +169,7 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
         trained = (w for w in operation.weights if w.trainable)
         weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), dtype) for w in trained)
         kept = next(statistics, None) if keeps else None
-        run = Run(operation, (value,), weights, norm=mode.norm, statistics=kept, trains=mode.training)
+        run = Run(operation, (value,), weights, norm=mode.norm, statistics=kept, trains=mode.prefers_cpu_forms)
         value = LAYERS[operation.primitive].run(run)
         if keeps:
             value, *batch = value

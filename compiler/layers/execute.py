@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from compiler.graph.structure import Step
 from compiler.layers.chains import Chain, Pass, Values, run_chain, size
 from compiler.layers.packing import Packing
+from compiler.primitives.base import Operation
 from compiler.primitives.layering import Run, Tensor
 from compiler.primitives.layers import LAYERS
 
@@ -24,35 +26,44 @@ class Noise:
     Attributes:
       seed: two int32 numbers `[2]`, different for every step of training, layer and replica.
       keep: the probability of keeping a path; None switches drop path off.
-      paths: the factors of the paths if they are drawn already (`paths_of`).
     """
 
     seed: Tensor
     keep: Tensor | None = None
-    paths: Tensor | None = None
+
+
+class Drawn(NamedTuple):
+    """The random numbers of one layer in one step of training.
+
+    Attributes:
+      paths: the factors of the dropped paths `[paths, batch, 1, 1, 1]`; None if no path is dropped.
+      values: the random numbers of each random operation, in order.
+    """
+
+    paths: Tensor | None
+    values: tuple[Tensor, ...]
 
 
 def run_step(
     step: Step, packing: Packing, trained: Tensor, statistics: Tensor, inputs: Sequence[Tensor], mode: Pass,
-    noise: Noise | None,
+    drawn: Drawn | None,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """Returns the output of a step and, in training, the means and variances `[2, channels]` of the batch.
 
     The means and variances are None outside of training and for a step without batch normalization.
     """
     values = [tf.cast(value, mode.dtype) for value in inputs]
-    factors = paths_of(step, values[0], noise, mode.dtype)
-    paths = None if factors is None else iter(tf.unstack(factors))
+    paths = None if drawn is None or drawn.paths is None else iter(tf.unstack(drawn.paths))
+    random = iter(() if drawn is None else drawn.values)
     whole = packing.chains if paths is None else packing.dropped
     parts = _parts(packing, whole, trained, statistics, mode)
     found: list[Tensor] = []
-    seeds = _seeds(noise)
     for chain in whole:
         last, own = chain.operations[-1], next(parts)
         taken = tuple([values[index] for index in chain.operations[0].inputs])
         if last.declared.is_random or len(taken) > 1:
-            seed = next(seeds) if last.declared.is_random else None
-            value = LAYERS[last.primitive].run(Run(last, taken, seed=seed, trains=mode.training))
+            own_draw = next(random, None) if last.declared.is_random else None
+            value = LAYERS[last.primitive].run(Run(last, taken, drawn=own_draw, trains=mode.prefers_cpu_forms))
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []
@@ -66,11 +77,31 @@ def run_step(
     return value, tf.concat(found, axis=1) if len(found) > 1 else next(iter(found), None)
 
 
-def _seeds(noise: Noise | None) -> Iterator[Tensor | None]:
-    """Yields a seed for each random operation of a step; None without noise."""
-    yield None if noise is None else noise.seed
+def draw(step: Step, noise: Noise | None, images: Tensor | int, dtype: str) -> Drawn | None:
+    """Returns the random numbers of a step for a number of images, in the type to compute in; None without noise."""
+    if noise is None:
+        return None
+    random = [operation for operation in step.operations if operation.declared.is_random]
+    values = [
+        _draw_of(operation)(operation, seed, images, dtype)
+        for operation, seed in zip(random, _seeds(noise), strict=False)
+    ]
+    count = sum(operation.drop_path for operation in step.operations)
+    paths = kept_paths(count, images, noise, dtype) if count and noise.keep is not None else None
+    return Drawn(paths, tuple(values))
+
+
+def _draw_of(operation: Operation) -> Callable[[Operation, Tensor, Tensor | int, str], Tensor]:
+    found = LAYERS[operation.primitive].draw
+    assert found is not None  # checked when the layers are loaded
+    return found
+
+
+def _seeds(noise: Noise) -> Iterator[Tensor]:
+    """Yields a seed for each random operation of a step."""
+    yield noise.seed
     for number in itertools.count(1):
-        yield None if noise is None else tf.random.experimental.stateless_fold_in(noise.seed, number)
+        yield tf.random.experimental.stateless_fold_in(noise.seed, number)
 
 
 def _parts(
@@ -113,13 +144,3 @@ def kept_paths(count: int, batch: Tensor | int, noise: Noise, dtype: str) -> Ten
     seed = tf.random.experimental.stateless_fold_in(noise.seed, _OF_PATHS)
     drawn = tf.random.stateless_uniform((count, batch, 1, 1, 1), seed=seed)
     return tf.cast(tf.floor(drawn + noise.keep) / noise.keep, dtype)
-
-
-def paths_of(step: Step, value: Tensor, noise: Noise | None, dtype: str) -> Tensor | None:
-    """Returns the factors `[paths, batch, 1, 1, 1]` of a step with the first input `value`; None without drops."""
-    count = sum(operation.drop_path for operation in step.operations)
-    if noise is None or noise.keep is None or not count:
-        return None
-    if noise.paths is not None:
-        return noise.paths
-    return kept_paths(count, value.shape[0] or tf.shape(value)[0], noise, dtype)

@@ -15,8 +15,7 @@ import tf_keras
 
 from compiler.graph.structure import IMAGE, Graph, Step, step_from_json, step_to_json
 from compiler.layers.chains import Pass
-from compiler.layers.compiled import run_compiled
-from compiler.layers.execute import Noise, run_step
+from compiler.layers.execute import Drawn, Noise, draw, run_step
 from compiler.layers.packing import Array, Packing, packing
 from compiler.primitives.base import Weight
 from compiler.primitives.layering import Tensor
@@ -42,7 +41,6 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self._trained: Any = None
         self._statistics: Any = None
         self._updates: Any = None
-        self.is_compiled = False  # whether XLA compiles this layer in training
 
     def build(self, input_shape: Any) -> None:
         """Creates the variables. Kernels are initialized as in He et al. 2015, from a normal distribution."""
@@ -118,26 +116,32 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self,
         inputs: Any,
         training: bool | None = None,
-        noise: Noise | None = None,
+        noise: Noise | Drawn | None = None,
         norm: Any = None,
         keep: Keep | None = None,
+        compiled: bool = False,
     ) -> Tensor:
         """Runs the step on its inputs and returns its output.
 
         Args:
           inputs: one tensor or a list, `[batch, height, width, channels]` each.
           training: whether batch normalization uses the statistics of the batch and then updates the kept statistics.
-          noise: the random numbers of drop path and dropout; None switches both off.
+          noise: the random numbers of drop path and dropout, or their source; None switches both off.
           norm: the batch normalization of training; None normalizes the batch of each replica by itself.
           keep: is called with the layer and the statistics of a batch `[2, channels]`; the kept statistics then stay.
+          compiled: whether XLA compiles the call as a part of a program.
         """
         values = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
-        mode = Pass(bool(training), self.compute_dtype, norm or local_norm)
-        run = run_compiled if self.is_compiled else run_step
-        value, statistics = run(self.step, self.packing, self._trained, self._statistics, values, mode, noise)
+        mode = Pass(bool(training), self.compute_dtype, norm or local_norm, compiled)
+        drawn = noise if isinstance(noise, Drawn) else self.draw(noise, values[0].shape[0] or tf.shape(values[0])[0])
+        value, statistics = run_step(self.step, self.packing, self._trained, self._statistics, values, mode, drawn)
         if statistics is not None:
             (keep or StepLayer.update)(self, statistics)
         return value
+
+    def draw(self, noise: Noise | None, images: Tensor | int) -> Drawn | None:
+        """Returns the random numbers of this layer for a number of images; None without noise."""
+        return draw(self.step, noise, images, self.compute_dtype)
 
     def update(self, statistics: Tensor) -> None:
         """Moves the kept statistics towards the means and variances `[2, channels]` of a batch.
@@ -198,15 +202,13 @@ def lower(graph: Graph, seed: int = 0) -> tf_keras.Model:
     return assemble(graph, build_layers(graph, seed))
 
 
-def build_layers(graph: Graph, seed: int = 0, precision: str = "float32", jit_compile: bool = False) -> list[StepLayer]:
+def build_layers(graph: Graph, seed: int = 0, precision: str = "float32") -> list[StepLayer]:
     """Returns the layers of a graph in order, with their variables. `forward` runs these layers without a Keras model.
 
-    Layers compute in the type `precision`. Variables, statistics and logits are always float32. With `jit_compile`, XLA
-    compiles cells in training.
+    Layers compute in the type `precision`. Variables, statistics and logits are always float32.
     """
     layers = [StepLayer(step, seed, name=layer_name(step), dtype=precision) for step in all_steps(graph)]
     for layer in layers:
-        layer.is_compiled = jit_compile
         layer.build(None)
     return layers
 
@@ -237,15 +239,19 @@ def forward(
     layers: Sequence[StepLayer],
     images: Tensor,
     training: bool,
-    noise: Sequence[Noise | None] | None = None,
+    noise: Sequence[Noise | Drawn | None] | None = None,
     norm: Any = None,
     keep: Keep | None = None,
+    compiled: bool = False,
 ) -> list[Tensor]:
-    """Runs layers on images and returns the output of each, in order, without the overhead of a Keras model."""
+    """Runs layers on images and returns the output of each, in order, without the overhead of a Keras model.
+
+    The arguments are those of `StepLayer.call`.
+    """
     values: list[Tensor] = []
     for layer, own in zip(layers, noise or [None] * len(layers), strict=True):
         inputs = [images if index == IMAGE else values[index] for index in layer.step.inputs]
-        values.append(layer.call(inputs, training=training, noise=own, norm=norm, keep=keep))
+        values.append(layer.call(inputs, training=training, noise=own, norm=norm, keep=keep, compiled=compiled))
     return values
 
 

@@ -49,7 +49,7 @@ class Run(_Use):
 
     Attributes:
       weights: the trained weights, in the order of `operation.weights`.
-      seed: two int32 numbers `[2]`, from which random numbers are drawn; None switches dropout off.
+      drawn: the random numbers of the operation, as its `Layers.draw` returns them; None switches dropout off.
       norm: the batch normalization of training; None normalizes the batch of each replica by itself.
       statistics: the kept means and variances `[2, channels]` for batch normalization outside of training; None in
         training.
@@ -57,7 +57,7 @@ class Run(_Use):
     """
 
     weights: tuple[Tensor, ...] = ()
-    seed: Tensor | None = None
+    drawn: Tensor | None = None
     norm: Norm | None = None
     statistics: Tensor | None = None
     trains: bool = False
@@ -126,9 +126,13 @@ class Layers:
       stock: returns the output of stock layers of Keras 2 or Keras 3 that compute the same.
       has_gradient: whether `run` may define a gradient. TensorFlow keeps such a gradient, with the graph in which it
         was defined, until the process ends.
+      draw: returns the random numbers of an operation from its seed, two int32 numbers `[2]`, for a number of images
+        and a type; None for a primitive that is not random. They are drawn before the operation runs, because XLA
+        would draw other numbers.
     """
 
     name: str
     run: Callable[[Run], Any]
     stock: Callable[[Stock], Tensor]
     has_gradient: bool = False
+    draw: Callable[[Operation, Tensor, Tensor | int, str], Tensor] | None = None

@@ -187,4 +187,13 @@ _ALL = (
     Layers("resize_and_pad", _resize_and_pad, _stock_resize_and_pad),
 )
 
-LAYERS: Mapping[str, Layers] = collected("layers in compiler/primitives", _ALL, PRIMITIVES)
+
+def _checked(layers: Layers) -> Layers:
+    if PRIMITIVES[layers.name].is_random != (layers.draw is not None):
+        raise ValueError(f"the layers of {layers.name} must have `draw` exactly if its record says `is_random`")
+    return layers
+
+
+LAYERS: Mapping[str, Layers] = {
+    name: _checked(layers) for name, layers in collected("layers in compiler/primitives", _ALL, PRIMITIVES).items()
+}

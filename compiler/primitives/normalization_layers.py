@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from compiler.primitives.base import whole_number
+from compiler.primitives.base import Operation, whole_number
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
 
 
@@ -102,13 +102,17 @@ def _stock_group_norm(stock: Stock) -> Tensor:
 
 def _drop_path(run: Run) -> Tensor:
     """Returns the value, dropped for some images. Without a rate, the runner of the step drops it."""
-    if run.seed is None or not run.settings["rate"]:
+    if run.drawn is None or not run.settings["rate"]:
         return run.value
-    keep, rank = 1.0 - run.number("rate"), len(run.value.shape)
+    keep = 1.0 - run.number("rate")
+    return run.value * tf.cast(tf.floor(run.drawn + keep) / keep, run.value.dtype)
+
+
+def _draw_paths(operation: Operation, seed: Tensor, images: Tensor | int, dtype: str) -> Tensor:
+    """Returns a random number from 0 to 1 for each image."""
     # The runner draws the paths of other operations from the seed itself.
-    seed = tf.random.experimental.stateless_fold_in(run.seed, -1)
-    drawn = tf.random.stateless_uniform((tf.shape(run.value)[0], *[1] * (rank - 1)), seed)
-    return run.value * tf.cast(tf.floor(drawn + keep) / keep, run.value.dtype)
+    own = tf.random.experimental.stateless_fold_in(seed, -1)
+    return tf.random.stateless_uniform((images, *[1] * len(operation.shape)), own)
 
 
 def _stock_drop_path(stock: Stock) -> Tensor:
@@ -119,15 +123,25 @@ def _stock_drop_path(stock: Stock) -> Tensor:
 
 def _dropout(run: Run) -> Tensor:
     rate = run.number("rate")
-    if run.seed is None or not rate:
+    if run.drawn is None or not rate:
         return run.value
-    return tf.nn.experimental.stateless_dropout(run.value, rate, run.seed, rng_alg="auto_select")
+    return tf.where(run.drawn >= rate, run.value * (1 / (1 - rate)), tf.zeros((), run.value.dtype))
+
+
+def _draw_dropout(operation: Operation, seed: Tensor, images: Tensor | int, dtype: str) -> Tensor:
+    """Returns a random number from 0 to 1 for each value."""
+    return tf.random.stateless_uniform((images, *operation.shape), seed, dtype=dtype)
 
 
 LAYERS = (
     Layers("batch_norm", _batch_norm, _stock_batch_norm),
     Layers("layer_norm", _layer_norm, _stock_layer_norm),
     Layers("group_norm", _group_norm, _stock_group_norm),
-    Layers("drop_path", _drop_path, _stock_drop_path),
-    Layers("dropout", _dropout, lambda stock: stock.layer("Dropout", stock.settings["rate"])(stock.value)),
+    Layers("drop_path", _drop_path, _stock_drop_path, draw=_draw_paths),
+    Layers(
+        "dropout",
+        _dropout,
+        lambda stock: stock.layer("Dropout", stock.settings["rate"])(stock.value),
+        draw=_draw_dropout,
+    ),
 )

@@ -44,16 +44,23 @@ def pace(
       CompileError, DataError: the network cannot be trained on these images or this device.
     """
     start = time.perf_counter()
+    with set_up(genotype, images, training) as trainer:
+        setup = time.perf_counter() - start
+        if begin is not None:
+            begin()
+        return Pace(setup, _seconds_of_step(trainer, seconds), _memory(), device())
+
+
+@contextmanager
+def set_up(genotype: Genotype, images: Dataset | Stream | Feed, training: Training) -> Iterator[Trainer]:
+    """A context with the training of a genotype, after its first step. The arguments and errors are those of `pace`."""
     data = feed(images)
     graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
     prepare(training, seed=0)
     with explained(), naming_faults(data), without_collection():
         trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed=0)
         trainer.run(1)
-        setup = time.perf_counter() - start
-        if begin is not None:
-            begin()
-        return Pace(setup, _seconds_of_step(trainer, seconds), _memory(), device())
+        yield trainer
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from compiler.epochs import Epoch
 from compiler.errors import CompileError, Diverged, pasted
 from compiler.graph.structure import Graph
 from compiler.images import fit
-from compiler.layers.execute import Noise
+from compiler.layers.execute import Drawn, Noise
 from compiler.layers.model import StepLayer, all_steps, build_layers, forward
 from compiler.networks.weights import restore, weight_of
 from compiler.primitives.layering import Tensor
@@ -47,13 +47,14 @@ class Trainer:
         self._replicas = strategy.num_replicas_in_sync
         _check_decided(training)
         _check_batch(training, feed, self._replicas)
+        self._check_compiled()
         self._class_weights = fit.class_weights(training, feed.name, feed.class_counts())
         self.steps_per_epoch = feed.count("train") // training.batch_size
         self.step = 0
         self._waited = clock()
         self.predicted: Predicted | None = None  # the predictions of the latest evaluation
         with strategy.scope():
-            self.layers = build_layers(graph, seed, _TYPES[training.precision], training.jit_compile is True)
+            self.layers = build_layers(graph, seed, _TYPES[training.precision])
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
             self.optimizer = make_optimizer(training, self.steps_per_epoch)
             # If the optimizer's variables were created during tracing, TensorFlow would trace twice.
@@ -138,15 +139,41 @@ class Trainer:
     def _replica_step(self, batch: Any, step: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one gradient step of one replica; returns its share of the mean loss and its count of correct images."""
         images, labels = self._feed.batch(self._training, *batch)
+        noise = zip(self.layers, self._noise(step), strict=True)
+        # XLA would draw other random numbers, so they are drawn outside of what it compiles.
+        count = images.shape[0] or tf.shape(images)[0]
+        drawn = [layer.draw(own, count) for layer, own in noise]
+        if self._compiles and self._replicas == 1:
+            loss, right = _compiled(self._update)(images, labels, drawn)
+            return loss, right
+        return self._update(images, labels, drawn)
+
+    def _update(self, images: Tensor, labels: Tensor, drawn: Sequence[Drawn | None]) -> tuple[Tensor, Tensor]:
+        # XLA compiles no exchange of gradients between GPUs.
+        differentiate = self._differentiate
+        if self._compiles and self._replicas > 1:
+            differentiate = _compiled(differentiate)
+        loss, right, gradients = differentiate(images, labels, drawn)
+        self._apply(gradients)
+        return loss, right
+
+    def _differentiate(
+        self, images: Tensor, labels: Tensor, drawn: Sequence[Drawn | None]
+    ) -> tuple[Tensor, Tensor, Sequence[Tensor | None]]:
+        """Returns the loss of a batch, the number of its correct images, and the gradients of all variables."""
         with tf.GradientTape() as tape:
-            values = forward(self.layers, images, True, self._noise(step), self._norm())
+            values = forward(self.layers, images, True, drawn, self._norm(), compiled=self._compiles)
             logits = tf.cast(values[len(self.graph.steps) - 1], tf.float32)
             loss = self._loss(logits, labels)
             if self.graph.auxiliary:
                 loss += self._training.auxiliary_weight * self._loss(tf.cast(values[-1], tf.float32), labels)
             scaled = self.optimizer.get_scaled_loss(loss) if self._scales else loss
-        self._apply(tape.gradient(scaled, self._variables))
-        return loss, _right(logits, labels)
+        return loss, _right(logits, labels), tape.gradient(scaled, self._variables)
+
+    @property
+    def _compiles(self) -> bool:
+        """Whether XLA is asked to compile the steps. It compiles all that runs on a TPU, without being asked."""
+        return self._training.jit_compile is True and not isinstance(self.strategy, tf.distribute.TPUStrategy)
 
     def _apply(self, gradients: Sequence[Tensor]) -> None:
         """Sums the replicas' gradients, updates the weights, and updates their averages."""
@@ -196,6 +223,14 @@ class Trainer:
         if self._class_weights is not None:
             losses *= tf.gather(tf.constant(self._class_weights), labels)
         return tf.reduce_sum(losses) / self._training.batch_size
+
+    def _check_compiled(self) -> None:
+        if self._compiles and self._norm() is not None:
+            raise CompileError(
+                "training.jit_compile is True, and batch normalization uses the images of all replicas together, which "
+                f"XLA cannot compile: {pasted('training.sync_batch_norm', False)}, or "
+                f"{pasted('training.jit_compile', False)}"
+            )
 
     def _norm(self) -> Any:
         wanted = self._training.sync_batch_norm
@@ -397,6 +432,12 @@ class Trainer:
         finally:
             for variable, value in zip(self._variables, own, strict=False):
                 variable.assign(value)
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a function that XLA compiles as one program."""
+    without_autograph = tf.autograph.experimental.do_not_convert(function)
+    return tf.function(without_autograph, autograph=False, jit_compile=True)  # type: ignore[no-any-return]
 
 
 def _right(logits: Tensor, labels: Tensor, weights: Tensor | float = 1.0) -> Tensor:

@@ -18,6 +18,7 @@ from evolve.fitness.training import TrainingFitness
 
 SECONDS = 3.0  # in which the steps of each number of workers are measured
 LIMIT = 120.0  # seconds of a measurement with the start of its processes, after which it is ended
+XLA_LIMIT = 300.0  # the same with XLA, which tries algorithms for every convolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,16 @@ class Probe:
 
         Raises:
           MemoryError: the GPU has not enough memory.
-          CompileError, WorkerLost: the network cannot be trained, or not within LIMIT seconds.
+          CompileError, WorkerLost: the network cannot be trained, or not within its limit of seconds.
           UsageError: the images cannot be read.
         """
         training = replace(self.fitness.training, precision=precision, jit_compile=jit_compile)
         environments = machine.devices((self.gpu,), 1 / workers, workers)
         with tempfile.TemporaryDirectory() as name:
             meeting = Meeting(Path(name), workers)
-            log = self.fitness.folder / "workers.log"
+            log, limit = self.fitness.folder / "workers.log", XLA_LIMIT if jit_compile else LIMIT
             with closing(Processes(workers, 1, log, environments)) as executor:
-                return together(executor, meeting, self.fitness.pace, self.seed, training, SECONDS, limit=LIMIT)
+                return together(executor, meeting, self.fitness.pace, self.seed, training, SECONDS, limit=limit)
 
 
 def asked(fitness: TrainingFitness, executor: ExecutorSettings, gpus: tuple[str, ...]) -> Asked:

@@ -26,7 +26,7 @@ class Choice:
       gpu: the kind of the GPU on which the decision was measured; empty without a GPU.
       share: the share of a GPU of each worker; None gives one GPU to each.
       precision: the type in which layers compute.
-      jit_compile: whether XLA compiles cells.
+      jit_compile: whether XLA compiles steps.
       images_on_device: whether each worker copies all images to its GPU.
       found: rows of the header: settings, each with the decision and its reason.
     """
@@ -59,7 +59,7 @@ class Asked:
     Attributes:
       share: whether the number of workers that share a GPU is to be found.
       precision: the type in which layers compute, or 'auto'.
-      jit_compile: whether XLA compiles cells, or 'auto'.
+      jit_compile: whether XLA compiles steps, or 'auto'.
       workers: the greatest number of workers of a GPU, for which the machine has cores and memory.
       steps: the number of steps of a training.
       memory: the bytes of memory of the GPU; 0 if the number is not known.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -52,15 +53,30 @@ def main(name: str, devices: int) -> None:
         Trainer(graph, digits, replace(settings, augment=("flip", "crop"), images_on_device=where), strategy, seed=1)
         for where in (True, False)
     ] if name != "multi_worker" else []  # fmt: skip
+    graph = compiler.resolve(dsl.loads(STEM), digits.input_shape, digits.classes)
+    compiled = [
+        Trainer(graph, digits, replace(settings, sync_batch_norm=False, jit_compile=on), strategy, seed=1).run(4)
+        for on in (False, True)
+    ]
     print(
         json.dumps(
             {"replicas": strategy.num_replicas_in_sync, "chief": is_chief(strategy), "loss": loss,
              "validation_loss": validation_loss, "predicted": predicted, "norms": norms, "fresh": fresh,
              "fresh_apart": statistics(apart), "weighted": weighted.run(2)[0],
              "placed": [(one.run(2)[0], *one.evaluate("test")) for one in placed],
-             "gathers": gathers(placed[0]) if placed else 0}
+             "gathers": gathers(placed[0]) if placed else 0, "compiled": compiled,
+             "refused": refused(lambda: Trainer(graph, digits, replace(settings, jit_compile=True), strategy, 1))}
         )
     )  # fmt: skip
+
+
+def refused(make: Callable[[], Trainer]) -> str:
+    """Returns the message with which a training is refused; empty if it is not."""
+    try:
+        make()
+    except compiler.CompileError as error:
+        return str(error)
+    return ""
 
 
 def gathers(trainer: Trainer) -> int:

@@ -167,9 +167,16 @@ def weights_of(operation: Operation) -> tuple[Any, ...]:
     return tuple(tf.random.stateless_normal(w.shape, (place, 3)) for place, w in enumerate(trained))
 
 
+def drawn(operation: Operation, images: int, seed: int) -> Any:
+    """Returns the random numbers of an operation; None if it draws none."""
+    draw = LAYERS[operation.primitive].draw
+    return draw(operation, tf.constant([seed, 1]), images, "float32") if draw else None
+
+
 def run(operation: Operation, inputs: tuple[Any, ...], seed: int = 0) -> Any:
     """Returns the operation's value in training."""
-    value = LAYERS[operation.primitive].run(Run(operation, inputs, weights_of(operation), tf.constant([seed, 1])))
+    made = Run(operation, inputs, weights_of(operation), drawn(operation, inputs[0].shape[0], seed))
+    value = LAYERS[operation.primitive].run(made)
     return value[0] if operation.keeps_statistics else value
 
 
@@ -179,7 +186,8 @@ def with_gradients(operation: Operation, inputs: tuple[Any, ...], trains: bool) 
     with tf.GradientTape() as tape:
         tape.watch(variables)
         weights = tuple(variables[len(inputs) :])
-        made = Run(operation, tuple(variables[: len(inputs)]), weights, tf.constant([1, 1]), trains=trains)
+        random = drawn(operation, inputs[0].shape[0], 1)
+        made = Run(operation, tuple(variables[: len(inputs)]), weights, random, trains=trains)
         value = LAYERS[operation.primitive].run(made)
         value = value[0] if operation.keeps_statistics else value
         loss = tf.reduce_sum(value * tf.random.stateless_normal(value.shape, (4, 4)))
@@ -190,7 +198,7 @@ def mixes(operation: Operation, value: Any) -> bool:
     """Returns whether each output channel of an operation depends on each input channel."""
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(value)
-        found = LAYERS[operation.primitive].run(Run(operation, (value,), weights_of(operation), tf.constant([0, 1])))
+        found = LAYERS[operation.primitive].run(Run(operation, (value,), weights_of(operation)))
         sums = [tf.reduce_sum(found[..., channel] ** 2) for channel in range(found.shape[-1])]
     axes = tuple(range(len(value.shape) - 1))
     return all(np.abs(tape.gradient(one, value)).sum(axes).all() for one in sums)
@@ -330,6 +338,17 @@ def test_a_random_primitive_draws_from_the_noise_of_its_step() -> None:
         np.testing.assert_array_equal(forward(built, images, True)[-1], forward(built, images, True)[-1])
 
 
+def test_dropout_is_that_of_tensorflow() -> None:
+    for dtype in ("float32", "bfloat16"):
+        ((operation, _),) = parts_of("dropout", "dropout[rate=0.3]", (4, 4, 3))
+        value = tf.cast(tf.random.stateless_normal((5, *operation.shape), (1, 2)), dtype)
+        draw = LAYERS["dropout"].draw
+        assert draw is not None
+        found = LAYERS["dropout"].run(Run(operation, (value,), (), draw(operation, tf.constant([7, 1]), 5, dtype)))
+        wanted = tf.nn.experimental.stateless_dropout(value, 0.3, (7, 1), rng_alg="auto_select")
+        np.testing.assert_array_equal(found, wanted)
+
+
 class TestWhatIsMissingIsNamedOnLoading:
     @pytest.mark.parametrize(("module", "kind"), [(records, "records"), (layers, "layers")])
     def test_a_primitive_without_its_part_is_named(
@@ -338,6 +357,11 @@ class TestWhatIsMissingIsNamedOnLoading:
         monkeypatch.setitem(cast(dict[str, Any], PRIMITIVES), "cube", PRIMITIVES["relu"])
         with pytest.raises(ValueError, match=f"there are no {kind} in compiler/primitives for the primitives cube"):
             importlib.reload(module)
+
+    def test_a_random_primitive_without_a_draw_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(cast(dict[str, Any], PRIMITIVES), "relu", replace(PRIMITIVES["relu"], is_random=True))
+        with pytest.raises(ValueError, match="the layers of relu must have `draw` exactly if its record says"):
+            importlib.reload(layers)
 
     @pytest.mark.parametrize(("module", "kind"), [(records, "records"), (layers, "layers")])
     def test_a_part_without_a_primitive_is_named(

@@ -52,6 +52,10 @@ def test_replicas_learn_what_one_device_learns(alone: dict[str, Any]) -> None:
         assert found["gathers"] == found["replicas"], "a GPU gathers bytes in no other way"
         on_devices, from_host = found["placed"]
         assert on_devices == pytest.approx(from_host, rel=1e-5), "images on the devices give the same batches"
+        without, with_xla = found["compiled"]
+        assert with_xla == pytest.approx(without, rel=1e-4)
+    assert alone["refused"] == ""
+    assert 'which XLA cannot compile: --gin_param="training.sync_batch_norm=False"' in mirrored["refused"]
 
 
 def test_two_workers_learn_what_one_device_learns(alone: dict[str, Any]) -> None:
