@@ -163,3 +163,17 @@ def test_a_training_is_profiled_in_a_worker_process(
 
 def test_a_row_with_xla_has_more_time() -> None:
     assert Row(xla=True).limit > Row().limit
+
+
+def test_candidates_of_one_shape_have_images_of_their_own(tmp_path: Path) -> None:
+    few, many = (gpu.images_of(tmp_path, CANDIDATES[name].case) for name in ("tiny", "digits"))
+    assert few != many
+
+
+def test_a_number_of_workers_is_at_least_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gpu", "--workers", "0"])
+    with pytest.raises(SystemExit):
+        gpu.main()
+    assert "--workers: " in capsys.readouterr().err

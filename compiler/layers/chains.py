@@ -169,7 +169,10 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
         trained = (w for w in operation.weights if w.trainable)
         weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), dtype) for w in trained)
         kept = next(statistics, None) if keeps else None
-        run = Run(operation, (value,), weights, norm=mode.norm, statistics=kept, trains=mode.prefers_cpu_forms)
+        run = Run(
+            operation, (value,), weights, norm=mode.norm, statistics=kept, trains=mode.prefers_cpu_forms,
+            compiled=mode.compiled,
+        )  # fmt: skip
         value = LAYERS[operation.primitive].run(run)
         if keeps:
             value, *batch = value

@@ -63,7 +63,8 @@ def run_step(
         taken = tuple([values[index] for index in chain.operations[0].inputs])
         if last.declared.is_random or len(taken) > 1:
             own_draw = next(random, None) if last.declared.is_random else None
-            value = LAYERS[last.primitive].run(Run(last, taken, drawn=own_draw, trains=mode.prefers_cpu_forms))
+            made = Run(last, taken, drawn=own_draw, trains=mode.prefers_cpu_forms, compiled=mode.compiled)
+            value = LAYERS[last.primitive].run(made)
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []

@@ -54,6 +54,7 @@ class Run(_Use):
       statistics: the kept means and variances `[2, channels]` for batch normalization outside of training; None in
         training.
       trains: whether gradients may be taken, so that the form of an operation that trains faster is wanted.
+      compiled: whether XLA compiles the operation, so that XLA must know all operations of TensorFlow in it.
     """
 
     weights: tuple[Tensor, ...] = ()
@@ -61,6 +62,7 @@ class Run(_Use):
     norm: Norm | None = None
     statistics: Tensor | None = None
     trains: bool = False
+    compiled: bool = False
 
     def number(self, name: str) -> float:
         """Returns the value of a setting that is a number."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Mapping
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from compiler.primitives import (
@@ -127,9 +129,23 @@ def _resize_and_pad(run: Run) -> Tensor:
     height, width, channels = run.operation.shape
     value = run.value
     if value.shape[1:3] != (height, width):
-        value = tf.image.resize(value, (height, width), method="nearest")
+        nearest = _nearest if run.compiled else functools.partial(tf.image.resize, method="nearest")
+        value = nearest(value, (height, width))
     value = value[..., :channels]
     return tf.pad(value, [[0, 0], [0, 0], [0, 0], [0, channels - value.shape[-1]]])
+
+
+def _nearest(value: Tensor, size: tuple[int, int]) -> Tensor:
+    """Returns a map resized by nearest neighbour. XLA has no gradient of TensorFlow's own operation."""
+    rows, columns = (_places(old, new) for old, new in zip(value.shape[1:3], size, strict=True))
+    return tf.einsum("hi,wj,bijc->bhwc", tf.constant(rows, value.dtype), tf.constant(columns, value.dtype), value)
+
+
+def _places(old: int, new: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Returns a matrix `[new, old]` with a 1 in each row, at the nearest of the old places."""
+    middle = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * np.float32(old / new)
+    rows: np.ndarray[Any, np.dtype[np.float32]] = np.eye(old, dtype=np.float32)
+    return rows[np.minimum(np.floor(middle).astype(int), old - 1)]
 
 
 def _stock_resize_and_pad(stock: Stock) -> Tensor:

@@ -156,7 +156,8 @@ def _history(
 ) -> tuple[tuple[Epoch, ...], float, float]:
     """Trains for all epochs of a training or of its part; with 0 epochs, only evaluates the weights.
 
-    Returns the record of each epoch, the accuracy at the end, and the seconds inside training steps and evaluation.
+    Returns the record of each epoch, the accuracy at the end, and the seconds inside training steps and evaluation. The
+    time in which XLA compiles a step is not counted.
     """
     trainer.make_ready()
     history = [*part.start.history] if part is not None and part.start is not None else []
@@ -186,7 +187,7 @@ def _history(
             break
     accuracy = history[-1].validation_accuracy
     assert accuracy is not None  # The last epoch is always evaluated.
-    return tuple(history), accuracy, seconds
+    return tuple(history), accuracy, seconds - trainer.compile_seconds
 
 
 @contextlib.contextmanager

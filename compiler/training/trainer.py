@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,14 +48,15 @@ class Trainer:
         self._replicas = strategy.num_replicas_in_sync
         _check_decided(training)
         _check_batch(training, feed, self._replicas)
-        self._check_compiled()
         self._class_weights = fit.class_weights(training, feed.name, feed.class_counts())
         self.steps_per_epoch = feed.count("train") // training.batch_size
         self.step = 0
+        self.compile_seconds = 0.0  # the seconds of the first step if XLA compiled it
         self._waited = clock()
         self.predicted: Predicted | None = None  # the predictions of the latest evaluation
         with strategy.scope():
             self.layers = build_layers(graph, seed, _TYPES[training.precision])
+            self._check_compiled()
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
             self.optimizer = make_optimizer(training, self.steps_per_epoch)
             # If the optimizer's variables were created during tracing, TensorFlow would trace twice.
@@ -70,7 +72,10 @@ class Trainer:
         return float(self._waited)
 
     def make_ready(self) -> None:
-        """Traces the train step and the evaluation without running them, so that later calls only compute."""
+        """Traces the train step and the evaluation without running them, so that later calls only compute.
+
+        XLA compiles a step when it first runs.
+        """
         if self._training.epochs:
             self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
         if self._training.fresh_statistics:
@@ -82,9 +87,15 @@ class Trainer:
 
     def run(self, steps: int) -> tuple[float, float]:
         """Trains for `steps` steps; returns the mean loss and the accuracy over them."""
-        loss, correct = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
-        self.step += steps
-        return float(loss) / steps, float(correct) / (steps * self._training.batch_size)
+        compiles = self._compiles and not self.compile_seconds
+        loss, correct, start = 0.0, 0.0, time.perf_counter()
+        for part in [1] * compiles + [steps - compiles] * (steps > compiles):
+            sums = self._loop(self._training_batches, tf.constant(self.step), tf.constant(part))
+            loss, correct = loss + float(sums[0]), correct + float(sums[1])
+            self.step += part
+            if compiles and not self.compile_seconds:
+                self.compile_seconds = time.perf_counter() - start
+        return loss / steps, correct / (steps * self._training.batch_size)
 
     @functools.cached_property
     def _training_batches(self) -> Iterator[Any]:
@@ -143,15 +154,15 @@ class Trainer:
         # XLA would draw other random numbers, so they are drawn outside of what it compiles.
         count = images.shape[0] or tf.shape(images)[0]
         drawn = [layer.draw(own, count) for layer, own in noise]
-        if self._compiles and self._replicas == 1:
+        if self._compiles and not tf.distribute.has_strategy():
             loss, right = _compiled(self._update)(images, labels, drawn)
             return loss, right
         return self._update(images, labels, drawn)
 
     def _update(self, images: Tensor, labels: Tensor, drawn: Sequence[Drawn | None]) -> tuple[Tensor, Tensor]:
-        # XLA compiles no exchange of gradients between GPUs.
+        # XLA compiles no exchange between replicas, which an update of the weights under a strategy is.
         differentiate = self._differentiate
-        if self._compiles and self._replicas > 1:
+        if self._compiles and tf.distribute.has_strategy():
             differentiate = _compiled(differentiate)
         loss, right, gradients = differentiate(images, labels, drawn)
         self._apply(gradients)
@@ -162,7 +173,7 @@ class Trainer:
     ) -> tuple[Tensor, Tensor, Sequence[Tensor | None]]:
         """Returns the loss of a batch, the number of its correct images, and the gradients of all variables."""
         with tf.GradientTape() as tape:
-            values = forward(self.layers, images, True, drawn, self._norm(), compiled=self._compiles)
+            values = forward(self.layers, images, True, drawn, self._norm(), compiled=self._compiles or self._is_on_tpu)
             logits = tf.cast(values[len(self.graph.steps) - 1], tf.float32)
             loss = self._loss(logits, labels)
             if self.graph.auxiliary:
@@ -173,7 +184,11 @@ class Trainer:
     @property
     def _compiles(self) -> bool:
         """Whether XLA is asked to compile the steps. It compiles all that runs on a TPU, without being asked."""
-        return self._training.jit_compile is True and not isinstance(self.strategy, tf.distribute.TPUStrategy)
+        return self._training.jit_compile is True and not self._is_on_tpu
+
+    @property
+    def _is_on_tpu(self) -> bool:
+        return isinstance(self.strategy, tf.distribute.TPUStrategy)
 
     def _apply(self, gradients: Sequence[Tensor]) -> None:
         """Sums the replicas' gradients, updates the weights, and updates their averages."""
@@ -225,7 +240,7 @@ class Trainer:
         return tf.reduce_sum(losses) / self._training.batch_size
 
     def _check_compiled(self) -> None:
-        if self._compiles and self._norm() is not None:
+        if self._compiles and self._norm() is not None and any(layer.packing.channels for layer in self.layers):
             raise CompileError(
                 "training.jit_compile is True, and batch normalization uses the images of all replicas together, which "
                 f"XLA cannot compile: {pasted('training.sync_batch_norm', False)}, or "

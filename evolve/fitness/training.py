@@ -140,7 +140,7 @@ class TrainingFitness(ImagesFitness):
         except Diverged as error:
             return replace(failed(str(error)), history=error.history)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            return failed(str(error))
+            return failed(_reason(error))
         except tf.errors.ResourceExhaustedError as error:
             return out_of_memory(MemoryError(f"out of memory: {_reason(error)}"))
         except tf.errors.OpError as error:

@@ -119,8 +119,8 @@ def table(count: int, of: Callable[..., dict[str, Any]] = measured) -> list[str]
     found = of(count, range(count + 1), threads=True)
     shared = statistics.median(found["seconds"][1:])
     return [
-        f"set-up of {count} children, each in a process of its own  {alone:6.2f} s",
-        f"set-up of {count} children, in one process after the parent {shared:4.2f} s  {shared / alone:.2f}",
+        f"set-up of a child, median of {count}, each in a process of its own  {alone:6.2f} s",
+        f"set-up of a child, median of {count}, in one process after the parent {shared:4.2f} s  {shared / alone:.2f}",
         f"share of a core that a training takes                 {found['busy']:6.2f}",
         f"two trainings at once, over one after the other       {found['together'] / found['alone']:6.2f}",
     ]

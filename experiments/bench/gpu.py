@@ -38,10 +38,11 @@ from evolve.errors import TimedOut, WorkerLost
 from evolve.executors import machine
 from evolve.executors.together import Meeting, together
 from experiments.bench.setup_and_step import Case, plain
+from experiments.compare import from_one
 
 TOTAL = 290.0  # seconds after which no further row begins, unless rows are asked for
 LIMIT = 75.0  # seconds of a row, with the start of its processes; the stock model takes nearly as long
-XLA_LIMIT = 150.0  # the same for a row with XLA, which tries algorithms for every convolution
+XLA_LIMIT = 300.0  # the same for a row with XLA, which tries algorithms for every convolution
 HEAD = "      candidate    workers  type      XLA  set-up      step  images/s  models/h  of peak"
 
 
@@ -270,7 +271,10 @@ def _peaks(rows: Sequence[Row], folder: Path, seconds: float, limit: float) -> M
     Raises:
       SystemExit: the machine has a GPU that TensorFlow does not see.
     """
-    wanted, size = tuple(dict.fromkeys(row.precision for row in rows)), CANDIDATES[rows[0].candidate].matrix
+    wanted, size = (
+        tuple(dict.fromkeys(row.precision for row in rows)),
+        max(CANDIDATES[row.candidate].matrix for row in rows),
+    )
     try:
         ((found, name),) = at_once(1, folder, limit, peaks, wanted, size, seconds / 4)
     except FAULTS as error:
@@ -307,7 +311,8 @@ def _measured(row: Row, folder: Path, seconds: float, limit: float, peak: float 
 
 def images_of(folder: Path, case: Case) -> Path:
     """Returns a file in a folder with random images of the shape of a case, which is written if it is not there."""
-    path, count = folder / f"{'x'.join(map(str, case.shape))}.npz", max(64, 8 * case.batch)
+    count = max(64, 8 * case.batch)
+    path = folder / f"{count}_{'x'.join(map(str, case.shape))}.npz"
     if not path.exists():
         drawn = np.random.default_rng(0).integers(0, 256, (count, *case.shape), np.uint8)
         np.savez(path, images=drawn, labels=np.arange(count) % 10)
@@ -340,7 +345,7 @@ def _rows(options: argparse.Namespace) -> tuple[Row, ...]:
 def main() -> None:
     """Measures the rows that are asked for, and prints their table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--workers", type=int, nargs="+", help="numbers of workers that share the GPU")
+    parser.add_argument("--workers", type=from_one, nargs="+", help="numbers of workers that share the GPU")
     parser.add_argument("--candidate", nargs="+", choices=CANDIDATES, help="the network")
     parser.add_argument("--precision", nargs="+", choices=("float32", "bfloat16", "float16"))
     parser.add_argument("--xla", action="store_true", help="with training.jit_compile=True")

@@ -48,6 +48,7 @@ def main(name: str, devices: int) -> None:
     apart = Trainer(graph, digits, replace(settings, sync_batch_norm=False), strategy, seed=1)
     apart.refresh()
     graph = compiler.resolve(dsl.loads(PLAIN), digits.input_shape, digits.classes)
+    plain_graph = graph
     weighted = Trainer(graph, digits, replace(settings, class_weights="balanced"), strategy, seed=1)
     placed = [
         Trainer(graph, digits, replace(settings, augment=("flip", "crop"), images_on_device=where), strategy, seed=1)
@@ -65,6 +66,7 @@ def main(name: str, devices: int) -> None:
              "fresh_apart": statistics(apart), "weighted": weighted.run(2)[0],
              "placed": [(one.run(2)[0], *one.evaluate("test")) for one in placed],
              "gathers": gathers(placed[0]) if placed else 0, "compiled": compiled,
+             "free": refused(lambda: Trainer(plain_graph, digits, replace(settings, jit_compile=True), strategy, 1)),
              "refused": refused(lambda: Trainer(graph, digits, replace(settings, jit_compile=True), strategy, 1))}
         )
     )  # fmt: skip

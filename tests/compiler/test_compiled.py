@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,28 @@ def test_compiled_steps_train_to_the_same_weights(digits: Feed, changes: Mapping
     plain = weights_after(20, Trainer(graph, digits, replace(settings, jit_compile=False), strategy, 1))
     found = weights_after(20, Trainer(graph, digits, settings, strategy, 1))
     np.testing.assert_allclose(found, plain, rtol=0, atol=most)
+
+
+@pytest.mark.parametrize("strategy", [tf.distribute.MirroredStrategy, tf.distribute.OneDeviceStrategy])
+def test_one_device_under_a_strategy_trains_to_the_same_weights(digits: Feed, strategy: Any) -> None:
+    graph = compiler.resolve(dsl.loads(CELLS), digits.input_shape, digits.classes)
+    devices: Any = ["CPU:0"] if strategy is tf.distribute.MirroredStrategy else "CPU:0"
+    plain, found = (
+        weights_after(3, Trainer(graph, digits, replace(STEPS, jit_compile=on), strategy(devices), 1))
+        for on in (False, True)
+    )
+    np.testing.assert_allclose(found, plain, rtol=0, atol=2e-4)
+
+
+def test_the_time_of_the_compilation_is_not_that_of_steps(digits: Feed) -> None:
+    graph = compiler.resolve(dsl.loads(CELLS), digits.input_shape, digits.classes)
+    made = Trainer(graph, digits, STEPS, tf.distribute.get_strategy(), 1)
+    start = time.perf_counter()
+    made.run(3)
+    compilation, whole = made.compile_seconds, time.perf_counter() - start
+    assert whole / 2 < compilation < whole
+    made.run(2)
+    assert (made.compile_seconds, made.step) == (compilation, 5)
 
 
 def test_a_step_is_one_program_which_is_compiled_once(digits: Feed) -> None:

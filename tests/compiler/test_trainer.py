@@ -234,16 +234,19 @@ class TestDropPath:
 class TestXla:
     """XLA compiles the steps for TPUs, so shapes must be static and every operation must be known to it."""
 
-    def test_a_train_step_compiles_and_agrees(self, digits: Feed) -> None:
+    def test_a_train_step_compiles_and_agrees(self, digits: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Trainer, "_is_on_tpu", True)
         settings = replace(PLAIN, drop_path_keep=0.7, auxiliary_weight=0.0)
         made = trainer(digits, settings, text=SMALL.replace("dropout[rate=0.2] | ", ""))
         images, labels = next(iter(digits.training(settings, 32, seed=1)))
         plain = tf.function(lambda: forward_loss(made, images, labels), autograph=False)()
         compiled = tf.function(lambda: forward_loss(made, images, labels), autograph=False, jit_compile=True)()
         np.testing.assert_allclose(plain, compiled, rtol=1e-3)
-        step = tf.function(
+        step: Any = tf.function(
             lambda: made._replica_step((images, labels), tf.constant(0)), autograph=False, jit_compile=True
         )
+        called = {node.op for node in step.get_concrete_function().graph.as_graph_def().node}
+        assert not called & {"PartitionedCall", "StatefulPartitionedCall"}, "sizes would not be known to XLA"
         losses = [float(step()[0]) for _ in range(12)]
         assert losses[-1] < losses[0]
 
@@ -276,10 +279,19 @@ class TestXla:
         cell net(x) fit resize_and_pad { a = conv[1x1, filters=4](x) + max_pool[2x2, stride=2](x)  return a }
         network { body: net head: global_avg_pool | dense[classes] }
         """
-        layers = build_layers(compiler.resolve(dsl.loads(text), (8, 8, 3), 10))
-        images = tf.random.stateless_normal((2, 8, 8, 3), seed=(1, 2))
-        compiled = tf.function(lambda: forward(layers, images, training=True)[-1], autograph=False, jit_compile=True)()
-        np.testing.assert_allclose(compiled, forward(layers, images, training=True)[-1], rtol=1e-3, atol=1e-4)
+        layers = build_layers(compiler.resolve(dsl.loads(text), (7, 8, 3), 10))
+        images = tf.random.stateless_normal((2, 7, 8, 3), seed=(1, 2))
+
+        def step(compiled: bool) -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                logits = forward(layers, images, training=True, compiled=compiled)[-1]
+                loss = tf.reduce_sum(logits**2)
+            gradients: list[tf.Tensor] = tape.gradient(loss, [layers[0].trained, layers[1].trained])
+            return [logits, *gradients]
+
+        compiled = tf.function(lambda: step(True), autograph=False, jit_compile=True)()
+        for one, other in zip(compiled, step(False), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def forward_loss(made: Trainer, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
