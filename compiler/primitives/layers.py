@@ -138,14 +138,15 @@ def _resize_and_pad(run: Run) -> Tensor:
 def _nearest(value: Tensor, size: tuple[int, int]) -> Tensor:
     """Returns a map resized by nearest neighbour. XLA has no gradient of TensorFlow's own operation."""
     rows, columns = (_places(old, new) for old, new in zip(value.shape[1:3], size, strict=True))
-    return tf.einsum("hi,wj,bijc->bhwc", tf.constant(rows, value.dtype), tf.constant(columns, value.dtype), value)
+    return tf.einsum("hi,wj,bijc->bhwc", tf.cast(rows, value.dtype), tf.cast(columns, value.dtype), value)
 
 
-def _places(old: int, new: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Returns a matrix `[new, old]` with a 1 in each row, at the nearest of the old places."""
+def _places(old: int, new: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Returns a matrix `[new, old]` that is True in each row at the nearest of the old places."""
     middle = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * np.float32(old / new)
-    rows: np.ndarray[Any, np.dtype[np.float32]] = np.eye(old, dtype=np.float32)
-    return rows[np.minimum(np.floor(middle).astype(int), old - 1)]
+    nearest = np.minimum(np.floor(middle).astype(int), old - 1)
+    found: np.ndarray[Any, np.dtype[np.bool_]] = nearest[:, None] == np.arange(old)
+    return found
 
 
 def _stock_resize_and_pad(stock: Stock) -> Tensor:
