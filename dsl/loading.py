@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from dsl.check.roles import explained
 from dsl.check.verify import verify, verify_genotype
@@ -49,12 +50,14 @@ def loads(
     overlays: Sequence[FilePath] = (),
     shipped: Shipped = shipped_cells,
     folder: Path | None = None,
+    unsaved: Mapping[Path, str] = MappingProxyType({}),
 ) -> Genotype:
     """Verifies a text and returns its seed, as `load` does for a file.
 
-    The text includes files of `folder`, or of the working folder.
+    The text includes files of `folder`, or of the working folder. `unsaved` has texts by their resolved paths, which
+    are read instead of the files there.
     """
-    return _build(gather_text(text, name, overlays, shipped, folder), params or {}, name)
+    return _build(gather_text(text, name, overlays, shipped, folder, unsaved), params or {}, name)
 
 
 def _build(items: tuple[s.Declaration, ...], overrides: Params, name: str) -> Genotype:

@@ -26,7 +26,7 @@ def fmt(options: argparse.Namespace) -> int:
     """Rewrites files and returns the exit code: 1 if `--check` or `--diff` finds a change, otherwise 0.
 
     Raises:
-      CellError: files are not in the language. The other files are written nevertheless.
+      CellError: files are not in the language, or cannot be read or written. The other files are written nevertheless.
     """
     problems: list[dsl.CellError] = []
     changed = False
@@ -53,7 +53,10 @@ def _fmt(name: str, options: argparse.Namespace) -> bool:
     elif name == STDIN and not options.check:
         sys.stdout.write(after)
     elif changed:
-        _write(Path(name).resolve(), after)
+        try:
+            _write(Path(name).resolve(), after)
+        except OSError as error:
+            raise dsl.CellError(f"{shown} cannot be written: {error.strerror or error}") from None
         print(shown)
     return changed
 
@@ -62,11 +65,17 @@ def _read(name: str, options: argparse.Namespace) -> str:
     """Returns the text of a file with unchanged line ends.
 
     Raises:
-      CellError: the file is not a `.cell` file or is not UTF-8 text.
+      CellError: the file is not a `.cell` file, cannot be read, or is not UTF-8 text.
     """
+    if name != STDIN and os.path.isdir(name):
+        raise dsl.CellError(f"{name} is a folder; name the .cell files in it, such as {Path(name) / '*.cell'}")
     if name != STDIN and not name.endswith(".cell"):
         raise dsl.CellError(f"{name!r} is not a .cell file", hint="only files whose name ends in .cell are formatted")
-    return standard_input(options) if name == STDIN else decoded(Path(name).read_bytes(), name)
+    try:
+        return standard_input(options) if name == STDIN else decoded(Path(name).read_bytes(), name)
+    except OSError as error:
+        shown = "<stdin>" if name == STDIN else name
+        raise dsl.CellError(f"{shown} cannot be read: {error.strerror or error}") from None
 
 
 def _write(path: Path, text: str) -> None:

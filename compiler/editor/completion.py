@@ -12,6 +12,7 @@ from dsl.check.paths import PARTS
 from dsl.check.requires import COSTS
 from dsl.primitives import PRIMITIVES
 from dsl.space.evaluate import WORDS
+from dsl.text.format import is_whole
 from dsl.text.names import Kind
 
 _DECLARATIONS = {
@@ -69,10 +70,10 @@ def _offered(project: Project, document: Document, code: str) -> Iterator[Offer]
         yield from _members(project, document, _kind(path[1], chunk))
         return
     opened = _opened(code)
-    if not opened:
+    if not opened and _begins_declaration(code):
         yield from (Offer(word, "keyword", snippet=text) for word, text in _DECLARATIONS.items())
         return
-    bracket, caller = opened[-1]
+    bracket, caller = opened[-1] if opened else ("", "")
     if bracket == "[" and caller:
         yield from (Offer(f"{name}=", "setting", meaning) for name, meaning in _settings(project, document, caller))
     chunk = code[code.rfind("\n", 0, _declaration_start(code)) + 1 :]
@@ -96,6 +97,12 @@ def _opened(code: str) -> list[tuple[str, str]]:
         elif found:
             found.pop()
     return found
+
+
+def _begins_declaration(code: str) -> bool:
+    """Returns whether the last word of a text, outside all brackets, may be the first word of a declaration."""
+    before = re.sub(r"\w*$", "", code).removeprefix("\ufeff")
+    return before == "" or before.endswith("\n") or is_whole(before[_declaration_start(before) :])
 
 
 def _declaration_start(code: str) -> int:

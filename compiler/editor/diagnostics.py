@@ -12,6 +12,7 @@ from compiler.editor.project import Document, Project
 from compiler.errors import CompileError
 from compiler.graph.effects import Images
 from dsl.errors import CellError, Position, Problem
+from dsl.text.includes import display
 from dsl.text.names import NETWORK
 
 _WORD = re.compile(r"[\w.]+|\S")
@@ -28,19 +29,19 @@ class Diagnostic:
     is_error: bool = True
 
 
-def loaded(document: Document) -> dsl.Genotype:
-    """Returns the seed of a document.
+def loaded(project: Project, document: Document) -> dsl.Genotype:
+    """Returns the seed of a document. Of an included file that is open, the text in the editor is read.
 
     Raises:
       CellError: the text has a mistake.
     """
-    return dsl.loads(document.text, name=str(document.path), folder=document.path.parent)
+    return dsl.loads(document.text, name=str(document.path), folder=document.path.parent, unsaved=project.unsaved())
 
 
 def mistakes(project: Project, document: Document) -> list[Diagnostic]:
     """Returns the mistakes of a document."""
     try:
-        loaded(document)
+        loaded(project, document)
     except CellError as error:
         found = error.problems
     else:
@@ -51,7 +52,9 @@ def mistakes(project: Project, document: Document) -> list[Diagnostic]:
 def warnings(project: Project, document: Document, images: Images) -> list[Diagnostic]:
     """Returns what `cell check` finds in a document without a mistake when it builds the seed and tries the rules."""
     try:
-        return [_placed(project, document, one, is_error=False) for one in warnings_of(loaded(document), images)]
+        return [
+            _placed(project, document, one, is_error=False) for one in warnings_of(loaded(project, document), images)
+        ]
     except CellError as error:
         found: Iterable[Problem] = error.problems
     except CompileError as error:
@@ -89,7 +92,7 @@ def _include_line(project: Project, document: Document, position: Position | Non
     for name, line in document.names.includes:
         path = project.included(document, name)
         other = None if path is None else project.document(path)
-        texts = [] if other is None else [one.text for one in project.closure(other)]
-        if position is not None and position.source.text in texts:
+        shown = [] if other is None else [display(one.path) for one in project.closure(other)]
+        if position is not None and position.source.name in shown:
             return line
     return 1

@@ -28,7 +28,7 @@ def hover(project: Project, document: Document, line: int, column: int, images: 
     """Returns the Markdown text about a place of a document; None where nothing is known."""
     name = document.names.at(line, column)
     parts = [] if name is None else [text for text in (_meaning(project, document, name),) if text]
-    parts += _measured(document, line, column, images)
+    parts += _measured(project, document, line, column, images)
     return "\n\n".join(parts) or None
 
 
@@ -83,13 +83,13 @@ def _comments(lines: Sequence[str], first: int) -> str:
 # --- shapes and costs ------------------------------------------------------------------------------------------
 
 
-def _measured(document: Document, line: int, column: int, images: Images) -> list[str]:
+def _measured(project: Project, document: Document, line: int, column: int, images: Images) -> list[str]:
     """Returns the shape and the cost of the term of a cell, or of the step of the network, at a place."""
     extent = next((one for one in document.names.extents if one.first <= line <= one.last), None)
     if extent is None or not (extent.kind is Kind.CELL or extent.name == NETWORK):
         return []
     try:
-        seed = loaded(document)
+        seed = loaded(project, document)
         steps = resolve(seed, *images, auxiliary=True)
     except (CellError, CompileError):
         return []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from dsl.shipped import Shipped, shipped_cells
+from dsl.text.includes import is_file
 from dsl.text.names import Kind, Name, Names, names
+from dsl.text.parse import line_feeds
 
 _MOST_FILES = 1000
 
@@ -19,6 +22,11 @@ class Document:
 
     path: Path
     text: str
+
+    @classmethod
+    def of(cls, path: Path, text: str) -> Document:
+        """Returns the document of a text, in which each line ends in a line feed, as in the texts that are parsed."""
+        return cls(path, line_feeds(text.replace("\r\n", "\n")))
 
     @cached_property
     def names(self) -> Names:
@@ -47,7 +55,7 @@ class Project:
             changed = path.stat().st_mtime_ns
             known = self._files.get(path)
             if known is None or known[0] != changed:
-                known = self._files[path] = (changed, Document(path, path.read_text(encoding="utf-8-sig")))
+                known = self._files[path] = (changed, Document.of(path, path.read_text(encoding="utf-8-sig")))
         except (OSError, UnicodeDecodeError):
             return None
         return known[1]
@@ -55,9 +63,22 @@ class Project:
     def included(self, document: Document, name: str) -> Path | None:
         """Returns the path of a file that a document includes by this name; None if neither folder has the file."""
         for folder in (document.path.parent, self.shipped()):
-            if (folder / name).is_file():
-                return (folder / name).resolve()
+            if "\0" not in name:
+                path = Path(os.path.realpath(folder / name))
+                if path in self.opened or is_file(path):
+                    return path
         return None
+
+    def unsaved(self) -> dict[Path, str]:
+        """Returns the texts of the open documents, which count more than the files of their paths."""
+        return {path: document.text for path, document in list(self.opened.items())}
+
+    def readers(self, path: Path) -> list[Path]:
+        """Returns the paths of the open documents that include the file of a path."""
+        return [
+            one.path for one in list(self.opened.values())
+            if one.path != path and any(other.path == path for other in self.closure(one))
+        ]  # fmt: skip
 
     def closure(self, document: Document) -> list[Document]:
         """Returns a document and all files that it includes, in the order in which their declarations hold."""
@@ -109,6 +130,16 @@ class Project:
                         if (one.path, name) not in seen:
                             yield one, name
                         seen.add((one.path, name))
+
+    def rule(self, where: Document, text: str) -> tuple[Document, Name] | None:
+        """Returns the rule of this name in the documents that read `where` or that it reads; None if there is none."""
+        return next(
+            (
+                (one, name) for root in self._roots(where) for one in self.closure(root) for name in one.names.names
+                if name.declares is Kind.RULE and name.text == text
+            ),
+            None,
+        )  # fmt: skip
 
     def _roots(self, where: Document) -> Iterator[Document]:
         """Yields the documents whose texts may read the names of a document: open ones, and the files around it."""

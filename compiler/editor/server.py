@@ -58,16 +58,18 @@ class _Session:
 
 
 def _server(version: str) -> LanguageServer:
-    server = LanguageServer("cell", version)
+    # pygls applies a change of a part by `splitlines`, which also ends lines where the protocol does not, as at U+2028.
+    server = LanguageServer("cell", version, text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
     session = _Session(Project())
+    _answer_start(server, session)
     _answer_lifecycle(server, session)
     _answer_questions(server, session)
     _answer_changes(server, session)
     return server
 
 
-def _answer_lifecycle(server: LanguageServer, session: _Session) -> None:
-    """Adds the handlers that keep the documents, and that publish their mistakes and warnings."""
+def _answer_start(server: LanguageServer, session: _Session) -> None:
+    """Adds the handler that reads the options of the editor."""
 
     @server.feature(lsp.INITIALIZE)
     def initialize(params: lsp.InitializeParams) -> None:
@@ -83,25 +85,43 @@ def _answer_lifecycle(server: LanguageServer, session: _Session) -> None:
             raise JsonRpcInvalidParams(message) from None
         session.images = (shape, classes)
 
+
+def _answer_lifecycle(server: LanguageServer, session: _Session) -> None:
+    """Adds the handlers that keep the documents, and that publish their mistakes and warnings."""
+
     async def refresh(uri: str) -> None:
         document = _document(server, session, uri)
+        read = session.project.closure(document)
         found = mistakes(session.project, document)
         _publish(server, uri, document, found)
         if found:
             return
+
+        def unchanged() -> bool:
+            return session.project.opened.get(document.path) is document and session.project.closure(document) == read
+
         await asyncio.sleep(_QUIET)
-        if session.project.opened.get(document.path) is document:
+        if unchanged():
             slow = await asyncio.to_thread(warnings, session.project, document, session.images)
-            if session.project.opened.get(document.path) is document:
+            if unchanged():
                 _publish(server, uri, document, slow)
+
+    def open_at(paths: Iterable[Path]) -> list[str]:
+        wanted = set(paths)
+        return [uri for uri in server.workspace.text_documents if _path(uri) in wanted]
+
+    async def refresh_all(uri: str) -> None:
+        """Shows the mistakes of a document, and of the open documents that include it."""
+        path = _document(server, session, uri).path
+        await asyncio.gather(refresh(uri), *map(refresh, open_at(session.project.readers(path))))
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     async def opened(params: lsp.DidOpenTextDocumentParams) -> None:
-        await refresh(params.text_document.uri)
+        await refresh_all(params.text_document.uri)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
     async def changed(params: lsp.DidChangeTextDocumentParams) -> None:
-        await refresh(params.text_document.uri)
+        await refresh_all(params.text_document.uri)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
     async def saved(params: lsp.DidSaveTextDocumentParams) -> None:
@@ -109,10 +129,13 @@ def _answer_lifecycle(server: LanguageServer, session: _Session) -> None:
         await asyncio.gather(*(refresh(uri) for uri in list(server.workspace.text_documents)))
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
-    def closed(params: lsp.DidCloseTextDocumentParams) -> None:
-        session.project.opened.pop(_path(params.text_document.uri), None)
-        empty = lsp.PublishDiagnosticsParams(params.text_document.uri, [])
-        server.text_document_publish_diagnostics(empty)
+    async def closed(params: lsp.DidCloseTextDocumentParams) -> None:
+        uri = params.text_document.uri
+        readers = session.project.readers(_path(uri))
+        session.project.opened.pop(_path(uri), None)
+        server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
+        # The documents that include this one read its file again.
+        await asyncio.gather(*map(refresh, open_at(readers)))
 
 
 def _answer_questions(server: LanguageServer, session: _Session) -> None:
@@ -206,8 +229,12 @@ def _answer_changes(server: LanguageServer, session: _Session) -> None:
             raise JsonRpcInvalidParams(reason)
         found = session.project.declaration(document, name)
         assert found is not None
+        places = list(session.project.reads(*found))
+        reason = _misread(places, params.new_name)
+        if reason:
+            raise JsonRpcInvalidParams(reason)
         edits: dict[str, list[lsp.TextEdit]] = {}
-        for where, place in session.project.reads(*found):
+        for where, place in places:
             at = _location(server, where, place)
             edits.setdefault(at.uri, []).append(lsp.TextEdit(at.range, params.new_name))
         return lsp.WorkspaceEdit(changes=edits)
@@ -237,14 +264,33 @@ def _clash(session: _Session, document: Document, name: Name, new: str) -> str:
     """Returns why a name cannot become another one; an empty text if it can."""
     if not (new.isascii() and new.isidentifier()):
         return f"{new!r} is not a name: names consist of ASCII letters, digits and _, and begin with a letter or _"
-    if new in RESERVED or new in PRIMITIVES:
-        return f"{new!r} is a name of the language"
     found = session.project.declaration(document, name)
     assert found is not None
+    if found[1].declares is Kind.RULE:
+        taken = session.project.rule(found[0], new)
+        return "" if taken is None else f"a rule {new!r} is declared already, at {taken[0].path.name}:{taken[1].line}"
+    if new in RESERVED or new in PRIMITIVES:
+        return f"{new!r} is a name of the language"
     for where, place in session.project.reads(*found):
         taken = session.project.declaration(where, replace(place, text=new, declares=None))
         if taken is not None:
             return f"{new!r} is declared already, at {taken[0].path.name}:{taken[1].line}"
+    return ""
+
+
+def _misread(places: Sequence[tuple[Document, Name]], new: str) -> str:
+    """Returns why the texts cannot be read with a new name at these places; an empty text if they can."""
+    for document in dict.fromkeys(where for where, _ in places):
+        own = {(name.line, name.column): name for where, name in places if where == document}
+        lines = document.text.split("\n")
+        for (line, column), name in sorted(own.items(), reverse=True):
+            row = lines[line - 1]
+            lines[line - 1] = row[: column - 1] + new + row[column - 1 + len(name.text) :]
+        changed = Document(document.path, "\n".join(lines))
+        # A keyword makes a mistake, and then the declaration has no names, or it is read as no name.
+        wanted = [(new if (n.line, n.column) in own else n.text, n.declares) for n in document.names.names]
+        if [(name.text, name.declares) for name in changed.names.names] != wanted:
+            return f"{new!r} would be read as a keyword in {document.path.name}"
     return ""
 
 
@@ -262,10 +308,10 @@ def _uri(path: Path) -> str:
 def _document(server: LanguageServer, session: _Session, uri: str) -> Document:
     """Returns the open document of an address in the state that the editor has now."""
     path = _path(uri)
-    text = server.workspace.get_text_document(uri).source.replace("\r\n", "\n")
-    known = session.project.opened.get(path)
-    if known is None or known.text != text:
-        known = session.project.opened[path] = Document(path, text)
+    text = server.workspace.get_text_document(uri).source
+    current, known = Document.of(path, text), session.project.opened.get(path)
+    if known is None or known != current:
+        known = session.project.opened[path] = current
     return known
 
 

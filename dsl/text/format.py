@@ -47,6 +47,15 @@ def lark_of_tokens() -> lark.Lark:
     return lark.Lark(grammar(), parser="lalr", keep_all_tokens=True, maybe_placeholders=False)
 
 
+def is_whole(text: str) -> bool:
+    """Returns whether a text consists of whole declarations by the grammar alone."""
+    try:
+        lark_of_tokens().parse(text)
+    except lark.UnexpectedInput:
+        return False
+    return True
+
+
 def _first(node: _Node) -> lark.Token:
     while not isinstance(node, lark.Token):
         node = node.children[0]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from dsl.errors import CellError, Position, Problem, nearest
 from dsl.shipped import Shipped
@@ -24,7 +25,7 @@ def gather(path: FilePath, overlays: Sequence[FilePath], shipped: Shipped) -> tu
     before the files that it includes, also if one of those includes it again. Of files that are equally near, includes
     of the file come before includes of overlays.
     """
-    reader = _Reader(shipped())
+    reader = _Reader(shipped(), {})
     found = [reader.find(os.fspath(name), Path.cwd()) for name in (path, *overlays)]
     for root in found:
         reader.collect(root, ())
@@ -34,13 +35,19 @@ def gather(path: FilePath, overlays: Sequence[FilePath], shipped: Shipped) -> tu
 
 
 def gather_text(
-    text: str, name: str, overlays: Sequence[FilePath], shipped: Shipped, folder: Path | None = None
+    text: str,
+    name: str,
+    overlays: Sequence[FilePath],
+    shipped: Shipped,
+    folder: Path | None = None,
+    unsaved: Mapping[Path, str] = MappingProxyType({}),
 ) -> tuple[s.Declaration, ...]:
     """Returns the declarations of a text that may include files of a folder, with overlays as in `gather`.
 
-    Without a folder, the text includes files of the working folder.
+    Without a folder, the text includes files of the working folder. `unsaved` has texts by their resolved paths, which
+    are read instead of the files there.
     """
-    file, reader = parse(text, name), _Reader(shipped())
+    file, reader = parse(text, name), _Reader(shipped(), unsaved)
     found = [reader.find(os.fspath(overlay), Path.cwd()) for overlay in overlays]
     direct = reader.collect_included(file, Path.cwd() if folder is None else folder, ())
     for root in found:
@@ -54,6 +61,7 @@ class _Reader:
     """Reads each file and its includes once, and collects the errors of all files."""
 
     shipped: Path
+    unsaved: Mapping[Path, str]
     seen: dict[Path, s.File] = field(default_factory=dict)
     direct: dict[Path, list[Path]] = field(default_factory=dict)  # the files that each file includes itself
     problems: list[Problem] = field(default_factory=list)
@@ -65,8 +73,8 @@ class _Reader:
         if "\0" in name:
             raise CellError("a file's name has a NUL byte", position)
         for candidate in (folder / name, self.shipped / name):
-            if _is_file(candidate):
-                found = candidate.resolve()
+            found = Path(os.path.realpath(candidate))
+            if found in self.unsaved or is_file(candidate):
                 if found.suffix != ".cell":
                     message = f"{name!r} is a link to a file that is not a .cell file"
                     raise CellError(message, position, "only files whose name ends in .cell are read")
@@ -89,7 +97,8 @@ class _Reader:
         if len(self.seen) >= MAX_FILES:
             raise CellError(f"more than {MAX_FILES} files are included", position, "put their texts into fewer files")
         try:
-            file = _parse(path, position)
+            unsaved = self.unsaved.get(path)
+            file = _parse(path, position) if unsaved is None else parse(unsaved, display(path))
         except CellError as error:
             file = s.File(())
             self.problems += error.problems
@@ -137,7 +146,8 @@ class _Reader:
         return found
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Returns whether a path is the path of a regular file."""
     try:
         return path.is_file()
     except OSError:  # The name is too long for the file system.
@@ -169,13 +179,14 @@ def _parse(path: Path, position: Position | None) -> s.File:
     if len(data) > 4 * MAX_CHARACTERS:
         raise CellError(f"{path} is too large: at most {4 * MAX_CHARACTERS:,} bytes are read", position)
     try:
-        return parse(data.decode("utf-8-sig"), _display(path))
+        return parse(data.decode("utf-8-sig"), display(path))
     except UnicodeDecodeError as error:
         message = f"{path} is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}"
         raise CellError(message, position) from None
 
 
-def _display(path: Path) -> str:
+def display(path: Path) -> str:
+    """Returns the name of a file in positions: its path below the working folder, or else its last part."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
 
 

@@ -168,7 +168,7 @@ def render(doc: Doc, width: int) -> str:
                 page.comment(comment, item.indent)
             case _:
                 todo.extend(reversed(_parts(item, page.column(item.indent), -1 if page.full else width, todo)))
-    return "".join(f"{line}\n" for line in _with_comments(page.finish()))
+    return "".join(f"{line}\n" for line in _with_comments(page.finish(), width))
 
 
 def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[_Todo]:
@@ -194,11 +194,22 @@ def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[
             between, following = parts[index], Group(parts[index + 1])
             then = [] if index + 2 == len(parts) else [_Todo(item.indent, False, _Rest(parts, index + 2))]
             part = _Todo(item.indent, False, following)
-            whole = _Todo(item.indent, not must_break(parts[index + 1]), parts[index + 1])
-            fits = _fits(width - column, [_Todo(item.indent, True, between), whole, *then], todo)
+            blank, whole = _Todo(item.indent, True, between), _Todo(item.indent, True, parts[index + 1])
+            begun = _Todo(item.indent, False, parts[index + 1])
+            breaks = must_break(parts[index + 1])
+            fits = not breaks and _fits(width - column, [blank, whole, *then], todo)
+            # A part that no line holds is measured up to its first break, in the same way as a part that the author
+            # has broken. So the text does not move when it is laid out again.
+            if breaks or not (fits or _fits(width - item.indent - _further(between), [whole, *then], todo)):
+                fits = _fits(width - column, [blank, begun, *then], todo)
             return [_Todo(item.indent, fits, between), part, *then]
         case _:
             return []
+
+
+def _further(separator: Doc) -> int:
+    """Returns the columns by which a separator indents the line after it."""
+    return separator.by + _further(separator.inner) if isinstance(separator, Nest) else 0
 
 
 def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
@@ -257,10 +268,13 @@ def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | 
                 yield flat, doc
 
 
-def _with_comments(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yields the lines with their comments. The comments of consecutive lines begin in one column."""
+def _with_comments(lines: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
+    """Yields the lines with their comments. The comments of consecutive lines begin in one column.
+
+    A line of code that is longer than `width` does not move the comments of its neighbours.
+    """
     for commented, run in itertools.groupby(lines, key=lambda line: bool(line[1])):
         written = list(run)
-        column = max(len(code) for code, _ in written) + 2
+        column = max((len(code) for code, _ in written if len(code) <= width), default=0) + 2
         for code, comment in written:
-            yield f"{code:<{column}}{comment}" if commented else code
+            yield f"{code:<{max(column, len(code) + 2)}}{comment}" if commented else code

@@ -178,37 +178,63 @@ class _Collector:
 
     def declaration(self, tree: _Tree) -> None:
         """Adds the names of one declaration."""
-        tokens = list(tree.scan_values(lambda part: isinstance(part, lark.Token)))
+        tokens = list(_tokens(tree))
         before = len(self.names)
         if tree.data == "include":
             self.includes.append((str(tokens[-1])[1:-1], tokens[-1].line or 1))
-        self._walk(tree, None)
+        self._walk(tree)
         declared = [name for name in self.names[before:] if name.declares not in (None, *LOCAL, Kind.STEP)]
         name, kind = (declared[0].text, declared[0].declares) if declared else (str(tree.data), None)
         first, last = tokens[0], tokens[-1]
         self.extents.append(Extent(name, kind, first.line or 1, last.end_line or 1, first.column or 1))
         self._scope += 1
 
-    def _walk(self, tree: _Tree, called: str | None) -> None:
-        """Adds the names in a part of a declaration. `called` is the operation whose settings the part gives."""
-        own = _OWN_NAMES.get(str(tree.data), _none)(tree)
-        if tree.data in ("op", "opvalue"):
-            called = next((str(part) for part in tree.children if _is_name(part)), None)
-        for index, child in enumerate(tree.children):
-            if isinstance(child, lark.Tree):
-                self._walk(child, called)
-            elif _is_name(child):
-                if tree.data == "path" and index:
-                    self.paths.add(str(child))
-                elif index in own:
-                    self._add(child, own[index], None)
-                elif tree.data == "arg":
-                    self._add(child, None, called)
-                elif tree.data not in _WITHOUT_READS and not (tree.data == "section" and not index):
-                    self._add(child, None, None)
+    def _walk(self, declaration: _Tree) -> None:
+        """Adds the names in a declaration, in the order of its text."""
+        # A long sum is a deep tree, so the parts to visit are on a stack. Each part has its parent, its place there,
+        # and the operation whose settings it gives.
+        todo: list[tuple[_Tree, int, str | None]] = [(declaration, i, None) for i in _backwards(declaration)]
+        while todo:
+            parent, index, called = todo.pop()
+            child = parent.children[index]
+            if isinstance(child, lark.Token):
+                self._token(child, parent, index, called)
+                continue
+            if child.data in ("op", "opvalue"):
+                called = next((str(part) for part in child.children if _is_name(part)), None)
+            todo += [(child, i, called) for i in _backwards(child)]
+
+    def _token(self, token: lark.Token, parent: _Tree, index: int, called: str | None) -> None:
+        """Adds a token if it is a name. `called` is the operation whose settings the parent gives."""
+        if not _is_name(token):
+            return
+        own = _OWN_NAMES.get(str(parent.data), _none)(parent)
+        if parent.data == "path" and index:
+            self.paths.add(str(token))
+        elif index in own:
+            self._add(token, own[index], None)
+        elif parent.data == "arg":
+            self._add(token, None, called)
+        elif parent.data not in _WITHOUT_READS and not (parent.data == "section" and not index):
+            self._add(token, None, None)
 
     def _add(self, token: lark.Token, declares: Kind | None, of: str | None) -> None:
         self.names.append(Name(str(token), token.line or 1, token.column or 1, self._scope, declares, of))
+
+
+def _backwards(tree: _Tree) -> range:
+    return range(len(tree.children) - 1, -1, -1)
+
+
+def _tokens(tree: _Tree) -> Iterator[lark.Token]:
+    """Yields the tokens of a tree, which may be deeper than Python's stack, in the order of the text."""
+    todo: list[_Tree | lark.Token] = [tree]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, lark.Token):
+            yield part
+        else:
+            todo += reversed(part.children)
 
 
 def _is_name(part: object) -> bool:

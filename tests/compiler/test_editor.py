@@ -15,6 +15,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
 from compiler.main import main
+from dsl.text.names import names
 
 BLOCKS = """# What cells share.
 op unit[kernel, wide=2] = relu | conv[kernel, filters=filters * wide] | batch_norm
@@ -44,7 +45,11 @@ class Editor:
         def publish(params: lsp.PublishDiagnosticsParams) -> None:
             self.published.setdefault(params.uri, []).append(list(params.diagnostics))
 
-    async def start(self, **options: object) -> lsp.InitializeResult:
+    def close(self, name: str) -> None:
+        document = lsp.TextDocumentIdentifier(self.uri(name))
+        self.client.text_document_did_close(lsp.DidCloseTextDocumentParams(document))
+
+    async def start(self, **options: object) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         await self.client.start_io(sys.executable, "-m", "compiler.main", "lsp", env=environment)
         capabilities = lsp.ClientCapabilities()
@@ -52,7 +57,7 @@ class Editor:
             lsp.InitializeParams(capabilities, initialization_options=options or None)
         )
         self.client.initialized(lsp.InitializedParams())
-        return found
+        self.started = found
 
     def uri(self, name: str) -> str:
         return (self.folder / name).as_uri()
@@ -152,6 +157,83 @@ def test_a_mistake_in_an_included_file_is_shown_at_the_include(session: Run) -> 
     session(talk)
 
 
+def test_a_mistake_in_a_file_with_other_line_ends_is_shown_at_the_include(session: Run) -> None:
+    async def talk(editor: Editor) -> None:
+        (editor.folder / "blocks.cell").write_bytes(BLOCKS.replace("relu |", "relo |").replace("\n", "\r\n").encode())
+        editor.open("net.cell", "# one\n# two\n" + NET)
+        found = await editor.diagnostics("net.cell", bool)
+        assert {one.range.start.line for one in found} == {2}
+
+    session(talk)
+
+
+def test_included_files_are_read_as_they_are_in_the_editor(session: Run) -> None:
+    async def talk(editor: Editor) -> None:
+        text = "# one\n" + NET.replace('"blocks.cell"', '"new.cell"')
+        editor.open("new.cell", BLOCKS)  # no file has this name
+        editor.open("net.cell", text)
+        await editor.diagnostics("net.cell", lambda shown: not shown)
+        editor.change("new.cell", BLOCKS.replace("relu |", "relo |"))
+        found = await editor.diagnostics("net.cell", bool)
+        assert "new.cell:2:27: unknown operation 'relo'" in found[0].message
+        assert {one.range.start.line for one in found} == {1}
+        editor.change("new.cell", BLOCKS, 3)
+        await editor.diagnostics("net.cell", lambda shown: not shown)
+        editor.close("new.cell")
+        (missing,) = await editor.diagnostics("net.cell", bool)
+        assert "there is no file 'new.cell'" in missing.message
+
+    session(talk)
+
+
+def test_carriage_returns_end_lines(session: Run) -> None:
+    async def talk(editor: Editor) -> None:
+        text = NET.replace("max_pool", "max_pol")
+        document = lsp.TextDocumentIdentifier(editor.uri("net.cell"))
+        for ending in ("\r", "\r\n"):
+            editor.published.clear()
+            editor.open("net.cell", text.replace("\n", ending))
+            (found,) = await editor.diagnostics("net.cell", bool)
+            assert found.range == lsp.Range(lsp.Position(3, 6), lsp.Position(3, 13))
+            outline = await editor.client.text_document_document_symbol_async(lsp.DocumentSymbolParams(document))
+            assert [one.range.start.line for one in outline or [] if isinstance(one, lsp.DocumentSymbol)] == [
+                0,
+                1,
+                6,
+                8,
+            ]
+            editor.close("net.cell")
+
+    session(talk)
+
+
+def test_the_editor_sends_whole_texts(session: Run) -> None:
+    async def talk(editor: Editor) -> None:
+        sync = editor.started.capabilities.text_document_sync
+        assert isinstance(sync, lsp.TextDocumentSyncOptions)
+        assert sync.change is lsp.TextDocumentSyncKind.Full
+
+    session(talk)
+
+
+def test_long_names_of_files_and_long_sums_are_mistakes(session: Run) -> None:
+    async def talk(editor: Editor) -> None:
+        editor.open("long.cell", f'include "{"a" * 300}.cell"\n')
+        (found, *_) = await editor.diagnostics("long.cell", bool)
+        assert "there is no file 'aaa" in found.message
+        editor.open("sum.cell", f"param x = {'+'.join(['1'] * 3000)}\n")
+        (found, *_) = await editor.diagnostics("sum.cell", bool)
+        assert found.range.start.line == 0
+
+    session(talk)
+
+
+def test_a_long_sum_has_its_names() -> None:
+    found = names(f"param x = {' + '.join(['y'] * 3000)}\n")
+    assert [name.text for name in found.names] == ["x"] + ["y"] * 3000
+    assert [name.column for name in found.names[:3]] == [7, 11, 15]
+
+
 def test_a_file_without_a_network_is_a_part_for_other_files(session: Run) -> None:
     async def talk(editor: Editor) -> None:
         editor.open("blocks.cell", BLOCKS)
@@ -182,6 +264,12 @@ def test_completion_offers_what_fits_there(session: Run) -> None:
         assert {"op", "repeat", "stride", "filters", "kernel"} <= set(steps)
         assert "input" not in steps
         assert "blocks.cell" in await offered('include "b\n', 'include "b')
+        for begun in ("op a = ", "op a = relu | co", "param x = ", "cell more(x) stride ", "param y = 1 param "):
+            right = await offered(f"{NET}{begun}\n", begun)
+            assert {"conv", "unit", "F"} <= set(right)
+            assert "include" not in right
+        assert {"params", "F"} <= set(await offered(NET + "require \n", "require "))
+        assert {"include", "require"} <= set(await offered(NET + "param z = 1 re\n", "param z = 1 re"))
 
     session(talk)
 
@@ -295,6 +383,32 @@ def test_rename_changes_every_file_and_refuses_what_it_cannot(session: Run) -> N
         ):  # fmt: skip
             with pytest.raises(JsonRpcException, match=reason):
                 await rename(word, new, after)
+
+    session(talk)
+
+
+def test_rename_refuses_keywords_and_the_names_of_other_rules(session: Run) -> None:
+    text = NET + "mutation more { choose c in cells, t in c.terms where t.op is unit   t.op = skip }\n"
+
+    async def talk(editor: Editor) -> None:
+        async def rename(word: str, new: str, after: int = 0) -> str:
+            place = editor.at("net.cell", text, word, after)
+            found = await editor.client.text_document_rename_async(lsp.RenameParams(new_name=new, **place))
+            assert found is not None
+            return applied(text, list((found.changes or {})[editor.uri("net.cell")]))
+
+        editor.open("net.cell", text)
+        for word, new, after, reason in (
+            ("unit[3x3, 1]", "any", 0, "'any' would be read as a keyword in "),
+            ("concat(a", "return", 7, "'return' would be read as a keyword in net.cell"),
+            ("mutation more", "op", 9, "a rule 'op' is declared already, at net.cell:9"),
+        ):  # fmt: skip
+            with pytest.raises(JsonRpcException, match=reason):
+                await rename(word, new, after)
+        for new in ("if", "or", "for", "not"):
+            with pytest.raises(JsonRpcException, match=f"'{new}' would be read as a keyword"):
+                await rename("t in c.terms where t.op is unit", new)
+        assert await rename("mutation more", "unit", 9) == text.replace("mutation more", "mutation unit")
 
     session(talk)
 

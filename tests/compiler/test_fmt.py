@@ -105,6 +105,40 @@ def test_a_file_that_is_not_there_is_one_message(tmp_path: Path, capsys: pytest.
     assert "nowhere.cell" in capsys.readouterr().err
 
 
+def test_files_that_cannot_be_opened_do_not_stop_the_others(
+    ugly: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, folder = tmp_path / "bad.cell", tmp_path / "folder.cell"
+    bad.write_text("param A = * 1\n")
+    folder.mkdir()
+    long = tmp_path / f"{'a' * 300}.cell"
+    assert main(["fmt", str(bad), str(tmp_path / "nope.cell"), str(folder), str(tmp_path), str(long), str(ugly)]) == 2
+    error = capsys.readouterr().err
+    for part in (
+        "bad.cell:1:11", "nope.cell cannot be read: No such file", f"{folder} is a folder", f"{tmp_path} is a folder",
+        "aaa.cell cannot be read: File name too long",
+    ):  # fmt: skip
+        assert part in error
+    assert ugly.read_text() == PRETTY
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(
+    ugly: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, replace = tmp_path / "other.cell", os.replace
+    other.write_text(UGLY)
+
+    def refuse(source: str, target: Path) -> None:
+        if Path(target) == ugly:
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert main(["fmt", str(ugly), str(other)]) == 2
+    assert f"{ugly} cannot be written: Permission denied" in capsys.readouterr().err
+    assert (ugly.read_text(), other.read_text()) == (UGLY, PRETTY)
+
+
 def test_check_prints_all_syntax_errors_of_all_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.cell").write_text("param A = * 1\nparam B = 2\nparam C = * 3\n")

@@ -169,6 +169,29 @@ def test_rows_that_are_filled_anew_stay_broken_after_a_comment() -> None:
     check(f"values v = {{ a\n# above\n, b, {names},\n c }}")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mutation grow {{ choose c in cells, target in c.terms where target.op is not skip and target.kernel != {k}, "
+        "node in c.nodes where node before target  target.op = any(ops) }}\n",
+        "op x[kernel] = blk[{k}, first=any({{ {k}, bbbbbbbbbbbbbbbbbbbb, ccccccccccccccccccccccc, dddddddddddddddddd, "
+        "ffffffffffffffffffff }}), last]\n",
+    ],
+    ids=["where", "set"],
+)
+def test_a_part_that_no_line_holds_stays_where_it_was_laid_out(text: str) -> None:
+    for length in range(1, 60):
+        once = fmt(text.format(k="k" * length))
+        assert fmt(once) == once
+
+
+def test_a_long_line_does_not_move_the_comments_of_its_neighbours() -> None:
+    name = "a" * 120
+    text = f"param B = 1   # b\nparam {name} = 2    # long\nparam CC = 3 # c\n"
+    assert fmt(text) == f"param B = 1   # b\nparam {name} = 2  # long\nparam CC = 3  # c\n"
+    assert fmt(f"param {name} = 2 # alone\n") == f"param {name} = 2  # alone\n"
+
+
 def test_an_error_is_the_parsers() -> None:
     with pytest.raises(dsl.CellError, match=r"odd\.cell:1:11: syntax error"):
         fmt("param A = = 1", "odd.cell")
