@@ -355,7 +355,7 @@ class Individuals:
     def _band(self) -> Band:
         """The band of the population as it is now."""
         band = Band() if self._living is None else self._living.band
-        return Band(significant(band.mean), band.low, band.high)
+        return Band(*map(significant, band))  # alike, so that equal numbers stay equal to their mean
 
     def _leave(self, ids: Collection[int]) -> None:
         for id in ids:

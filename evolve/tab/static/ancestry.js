@@ -207,7 +207,6 @@ export function ancestryView(state) {
     update(changed) {
       if (changed.has("search")) {
         settings.folded.clear();
-        legend.hidden.clear();
         chart.reset();
       }
       if (changed.has("data") || changed.has("theme")) {

@@ -6,7 +6,7 @@
  */
 
 import { pageColour } from "./colour.js";
-import { canvas, element } from "./dom.js";
+import { canvas, element, onRatio, resize } from "./dom.js";
 import { paintPlot, paintRing } from "./paint.js";
 import { MARGIN, Plot } from "./plot.js";
 import { isUsable, ordered, spread } from "./scales.js";
@@ -56,7 +56,9 @@ export class Chart {
     this._frame = 0;
     this._width = 0;
     this._height = 0;
+    this._ratio = 1; // pixels of the canvases in one pixel of the page
     new ResizeObserver(() => this._resize()).observe(this.node);
+    onRatio(() => this._resize());
     this._listen();
   }
 
@@ -122,16 +124,11 @@ export class Chart {
 
   _resize() {
     const { clientWidth: width, clientHeight: height } = this.node;
-    if (width && height && (width !== this._width || height !== this._height)) {
+    const isOther = width !== this._width || height !== this._height || (devicePixelRatio || 1) !== this._ratio;
+    if (width && height && isOther) {
       this._width = width;
       this._height = height;
-      const ratio = devicePixelRatio || 1;
-      for (const canvas of [this._base, this._top]) {
-        canvas.width = Math.round(width * ratio);
-        canvas.height = Math.round(height * ratio);
-        canvas.style.width = `${width}px`;
-        canvas.style.height = `${height}px`;
-      }
+      this._ratio = resize([this._base, this._top], width, height);
       this._schedule();
     }
   }
@@ -149,8 +146,7 @@ export class Chart {
    */
   _cleared(canvas) {
     const paint = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    const ratio = devicePixelRatio || 1;
-    paint.setTransform(ratio, 0, 0, ratio, 0, 0);
+    paint.setTransform(this._ratio, 0, 0, this._ratio, 0, 0);
     paint.clearRect(0, 0, this._width, this._height);
     return paint;
   }
@@ -212,8 +208,8 @@ export class Chart {
       if (this.options.drag === "pan") {
         this._pan(offsetX - this._drag.x1, offsetY - this._drag.y1);
       }
-      this._drag.x1 = offsetX;
-      this._drag.y1 = offsetY;
+      const isBox = this.options.drag !== "pan";
+      [this._drag.x1, this._drag.y1] = (isBox && this._plot?.clamped(offsetX, offsetY)) || [offsetX, offsetY];
       this._drawTop();
       return;
     }

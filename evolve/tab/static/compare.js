@@ -9,6 +9,7 @@ import { classColour } from "./colour.js";
 import { metricText, metricValue } from "./data.js";
 import { element, fill } from "./dom.js";
 import { numbers } from "./overview.js";
+import { isSingle, withRoom } from "./scales.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./types.js").View} View */
@@ -60,18 +61,14 @@ export function compareView(state) {
       const found = group.searches.flatMap(({ key }) => curves.get(key)?.curve ?? []);
       return { best: bandOf(found, "best"), mean: bandOf(found, "mean"), colour: group.colour, curves: found };
     });
-    showChart(
-      best,
-      "Best so far",
-      bands.map((one) => ({ ...one.best, colour: one.colour, each: eachOf(one.curves, "best") })),
-      state,
-    );
-    showChart(
-      mean,
-      "Mean of the population",
-      bands.map((one) => ({ ...one.mean, colour: one.colour, each: eachOf(one.curves, "mean") })),
-      state,
-    );
+    const metric = state.data?.search.metric ?? "fitness";
+    for (const [chart, name, title] of /** @type {const} */ ([
+      [best, "best", "Best so far"],
+      [mean, "mean", "Mean of the population"],
+    ])) {
+      const drawn = bands.map((one) => ({ ...one[name], colour: one.colour, each: eachOf(one.curves, name) }));
+      chart.show(contentOf(`${title}, ${metric}`, drawn));
+    }
     fill(
       legend,
       ...groups.map(({ label, colour, searches }) =>
@@ -79,7 +76,7 @@ export function compareView(state) {
           "span",
           { class: "line-key" },
           element("i", { style: `border-top: 3px solid ${colour}` }),
-          searches.length > 1 ? `${label} (${searches.length} random seeds)` : label,
+          `${label}${countOf(searches)}`,
         ),
       ),
     );
@@ -222,6 +219,18 @@ function groupsOf(state) {
 }
 
 /**
+ * Returns the number of searches of a group in words, and that of their random seeds; "" for a single search.
+ *
+ * @param {readonly SearchSummary[]} searches
+ * @returns {string}
+ */
+function countOf(searches) {
+  const seeds = new Set(searches.map(({ seed }) => seed)).size;
+  const words = `${seeds} random seed${seeds === 1 ? "" : "s"}`;
+  return searches.length < 2 ? "" : ` (${seeds < searches.length ? `${searches.length} searches, ` : ""}${words})`;
+}
+
+/**
  * Returns the mean of curves and two standard errors of it, up to the end of the shortest curve.
  *
  * @param {readonly CurveAnswer[]} curves
@@ -271,29 +280,59 @@ function eachOf(curves, name) {
 }
 
 /**
- * @param {Chart} chart
- * @param {string} title
+ * Returns what a chart shows of groups of searches.
+ *
+ * @param {string} title that of the axis upwards
  * @param {readonly (Band & { colour: string, each: { x: number[], y: Float64Array }[] })[]} bands
- * @param {State} state
+ * @returns {import("./chart.js").Content}
  */
-function showChart(chart, title, bands, state) {
-  const metric = state.data?.search.metric ?? "fitness";
+export function contentOf(title, bands) {
   const known = bands.filter(({ x }) => x.length);
-  // The first tenth of a search may lie below the picture, since it would flatten the rest.
-  const late = known.flatMap(({ mean, low, high }) => {
-    const first = Math.floor(mean.length / 10);
-    return [...low.slice(first), ...high.slice(first)].filter((value) => Number.isFinite(value));
-  });
-  const [low, high] = [Math.min(...late), Math.max(...late)];
-  const room = 0.05 * Math.max(high - low, 1e-6);
-  chart.show({
+  const late = known.flatMap(({ low, high, each }) => [low, high, ...each.map(({ y }) => y)].flatMap(lateOf));
+  const [low, high] = late.reduce(([a, b], one) => [Math.min(a, one), Math.max(b, one)], [Infinity, -Infinity]);
+  const lines = [
+    ...known.flatMap(({ each, colour }) => each.map((line) => ({ ...line, colour: `${colour}80`, width: 1 }))),
+    ...known.map((band) => ({ x: band.x, y: band.mean, colour: band.colour, width: 2.4 })),
+  ];
+  return {
     x: { title: "Results", kind: "id" },
-    y: { title: `${title}, ${metric}`, kind: "fitness", ...(late.length ? { range: [low - room, high + room] } : {}) },
+    y: { title, kind: "fitness", ...(isSingle(low, high) ? {} : { range: withRoom([low, high], 0.05, false) }) },
     bands: known.map((band) => ({ x: band.x, low: band.low, high: band.high, colour: `${band.colour}2e` })),
-    lines: [
-      ...known.flatMap(({ each, colour }) => each.map((line) => ({ ...line, colour: `${colour}80`, width: 1 }))),
-      ...known.map((band) => ({ x: band.x, y: band.mean, colour: band.colour, width: 2.4 })),
-    ],
+    lines,
+    points: dotsOf(lines),
     empty: bands.length ? "The curves are being read." : "There is no search yet.",
+  };
+}
+
+/**
+ * Returns the values that the axis upwards must have. The first tenth of a search may lie below the picture, since it would
+ * flatten the rest.
+ *
+ * @param {ArrayLike<number>} values
+ * @returns {number[]}
+ */
+function lateOf(values) {
+  return Array.from(values)
+    .slice(Math.floor(values.length / 10))
+    .filter((value) => Number.isFinite(value));
+}
+
+/**
+ * Returns the lines of a single value as dots, since a line needs two.
+ *
+ * @param {readonly { x: number[], y: ArrayLike<number>, colour: string }[]} lines
+ * @returns {import("./chart.js").Points}
+ */
+function dotsOf(lines) {
+  const dots = lines.flatMap(({ x, y, colour }) => {
+    const [place, other] = [...x.keys()].filter((one) => Number.isFinite(y[one] ?? NaN));
+    return place === undefined || other !== undefined ? [] : [{ x: x[place] ?? NaN, y: y[place] ?? NaN, colour }];
   });
+  const colours = [...new Set(dots.map(({ colour }) => colour))];
+  return {
+    x: Float64Array.from(dots, ({ x }) => x),
+    y: Float64Array.from(dots, ({ y }) => y),
+    classes: Uint8Array.from(dots, ({ colour }) => colours.indexOf(colour)),
+    colours,
+  };
 }

@@ -198,7 +198,14 @@ export class SearchData {
 
   /** @returns {readonly Measure[]} the measures that at least one individual has, the metrics of the store included */
   measures() {
-    const metrics = Object.keys(this.answer.metrics).map(
+    return this._named().filter((measure) => this.values(measure.key).some((value) => value !== null));
+  }
+
+  /** @returns {readonly [Measure, ...Measure[]]} the fitness and the other measures, also those without a value yet */
+  _named() {
+    const own = this.search.objectives.map(({ name }, index) => this._objectiveKey(name, index));
+    const ofObjectives = own.filter((key) => key.startsWith("metric:")).map((key) => key.slice(7));
+    const metrics = [...new Set([...Object.keys(this.answer.metrics), ...ofObjectives])].map(
       (name) =>
         /** @type {Measure} */ ({ key: `metric:${name}`, title: name, kind: "number", isLog: false, better: 0 }),
     );
@@ -209,10 +216,12 @@ export class SearchData {
       ]),
     );
     const { metric } = this.search;
-    return [this.metric, ...MEASURES, ...metrics]
-      .filter(({ key }) => key !== metric && key !== `metric:${metric}`)
-      .map((measure) => ({ ...measure, better: directions.get(measure.key) ?? measure.better }))
-      .filter((measure) => this.values(measure.key).some((value) => value !== null));
+    const others = [...MEASURES, ...metrics].filter(({ key }) => key !== metric && key !== `metric:${metric}`);
+    const directed = (/** @type {Measure} */ measure) => ({
+      ...measure,
+      better: directions.get(measure.key) ?? measure.better,
+    });
+    return [directed(this.metric), ...others.map(directed)];
   }
 
   /** @returns {readonly Measure[]} the measures of the objectives, if the search has several; else none */
@@ -220,7 +229,14 @@ export class SearchData {
     const { objectives } = this.search;
     return objectives.length < 2
       ? []
-      : objectives.map(({ name }, index) => this.measure(this._objectiveKey(name, index)));
+      : objectives.map(({ name }, index) => this.measure(this._objectiveKey(name, index)) ?? this.metric);
+  }
+
+  /** @returns {[Measure, Measure]} what is shown upwards and across at first: two objectives, or the fitness and the size */
+  usual() {
+    const [up, across] = this.objectives();
+    const [fitness, size = fitness] = this._named();
+    return up && across ? [up, across] : [fitness, size];
   }
 
   /**
@@ -238,17 +254,17 @@ export class SearchData {
   front() {
     return this.objectives().length > 0
       ? this.search.front.map((id) => this.place(id)).filter((place) => place >= 0)
-      : paretoFront(this, this.measure("params"), this.measure("fitness"));
+      : paretoFront(this, this.measure("params") ?? this.metric, this.metric);
   }
 
   /**
-   * Returns the measure of a key.
+   * Returns the measure of a key; undefined if the search does not have it.
    *
    * @param {string} key
-   * @returns {Measure}
+   * @returns {Measure | undefined}
    */
   measure(key) {
-    return this.measures().find((measure) => measure.key === key) ?? this.metric;
+    return this._named().find((measure) => measure.key === key);
   }
 
   /**
@@ -373,6 +389,16 @@ export class SearchData {
           (columns.rung[place] ?? 0) > (rung[place] ?? 0) ||
           (columns.fitness[place] === fitness[place] && columns.seconds[place] === seconds[place])),
     );
+  }
+
+  /**
+   * Whether later data are about this search.
+   *
+   * @param {SearchData} later
+   * @returns {boolean}
+   */
+  precedes(later) {
+    return this.search.key === later.search.key && this.isIn(later.answer);
   }
 
   /**

@@ -43,6 +43,44 @@ export function canvas(attributes) {
 }
 
 /**
+ * Gives canvases a size in pixels of the page, and returns how many of their own pixels are in one of these. What is drawn
+ * later must be scaled by this ratio, since that of the page may change meanwhile.
+ *
+ * @param {readonly HTMLCanvasElement[]} canvases
+ * @param {number} width
+ * @param {number} height
+ * @returns {number}
+ */
+export function resize(canvases, width, height) {
+  const ratio = devicePixelRatio || 1;
+  for (const one of canvases) {
+    one.width = Math.round(width * ratio);
+    one.height = Math.round(height * ratio);
+    one.style.width = `${width}px`;
+    one.style.height = `${height}px`;
+  }
+  return ratio;
+}
+
+/**
+ * Calls a function whenever the pixels of the page get another size: after a zoom, or on another screen.
+ *
+ * @param {() => void} change
+ */
+export function onRatio(change) {
+  function arm() {
+    // A query is about one ratio, so each change needs a new one.
+    const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    const again = () => {
+      arm();
+      change();
+    };
+    query.addEventListener("change", again, { once: true });
+  }
+  arm();
+}
+
+/**
  * Replaces the children of an element. If one of them has the focus, the new element in its place gets the focus.
  *
  * @param {Element} parent

@@ -7,6 +7,7 @@
 import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
 import { pageColour } from "./colour.js";
 import { DONE, FAILED } from "./data.js";
+import { isSingle } from "./scales.js";
 import { descendants, kinship, mates, parents, rows, visible } from "./tree.js";
 
 /** @typedef {import("./data.js").SearchData} SearchData */
@@ -109,7 +110,7 @@ function byFitness(data, shown) {
     low = value === null ? low : Math.min(low, value);
     high = value === null ? high : Math.max(high, value);
   }
-  [low, high] = low > high ? [0, 1] : low === high ? [low - 0.01, high + 0.01] : [low, high];
+  [low, high] = low > high ? [0, 1] : isSingle(low, high) ? [low - 0.01, high + 0.01] : [low, high];
   const step = (high - low) * 0.09;
   const without = /** @type {{ value: number, label: string }[]} */ ([]);
   const statuses = new Set(data.columns.status.filter((_, place) => fitness[place] === null && shown[place]));

@@ -107,7 +107,14 @@ export function signed(value, kind = "fitness") {
 }
 
 /**
- * Returns the values of an axis that get a label, with their labels.
+ * The value of a tick, and the unit of its last digit.
+ *
+ * @typedef {{ value: number, unit: number }} Tick
+ */
+
+/**
+ * Returns the values of an axis that get a label, with their labels. A label has the digits in which it differs from its
+ * neighbours.
  *
  * @param {number} low
  * @param {number} high greater than `low`
@@ -117,36 +124,65 @@ export function signed(value, kind = "fitness") {
  * @returns {{ value: number, label: string }[]}
  */
 export function ticks(low, high, count, isLog, kind) {
-  const values =
-    isLog && low > 0 && high / low > 5 ? powers(low, high, count) : steps(low, high, count, kind === "id" ? 1 : 0);
-  const gap = values.length > 1 ? (values[1] ?? 0) - (values[0] ?? 0) : 0;
-  return values.map((value) => ({ value, label: tickLabel(value, gap, kind) }));
+  const isWide = isLog && low > 0 && high / low > 5;
+  const found = !isWide
+    ? steps(low, high, count, kind)
+    : kind === "seconds"
+      ? times(low, high, count)
+      : powers(low, high, count);
+  return found.map(({ value, unit }) => ({ value, label: tickLabel(value, unit, kind) }));
+}
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
+/** The steps between times from a second to a day, in seconds. */
+const TIME_STEPS = /** @type {const} */ ([
+  ...[1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE),
+  ...[1, 2, 6, 12].map((hours) => hours * HOUR),
+]);
+
+/**
+ * Returns the smallest round step that is not smaller than a number.
+ *
+ * @param {number} rough
+ * @param {Kind} kind
+ * @returns {number}
+ */
+function roundStep(rough, kind) {
+  if (kind === "seconds" && rough > 0.5) {
+    return TIME_STEPS.find((size) => size >= rough) ?? DAY * roundStep(rough / DAY, "number");
+  }
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough) ?? rough;
 }
 
 /**
  * @param {number} low
  * @param {number} high
  * @param {number} count
- * @param {number} least the least step
- * @returns {number[]}
+ * @param {Kind} kind
+ * @returns {Tick[]}
  */
-function steps(low, high, count, least) {
-  const rough = Math.max(least, (high - low) / Math.max(1, count));
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough) ?? rough;
+function steps(low, high, count, kind) {
+  const step = roundStep(Math.max(kind === "id" ? 1 : 0, (high - low) / Math.max(1, count)), kind);
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
   // If two values differ only by rounding errors, whole numbers are too coarse to count the steps between them.
   return Number.isSafeInteger(first) && Number.isSafeInteger(last)
-    ? Array.from({ length: Math.max(0, last - first + 1) }, (_, place) => (first + place) * step)
-    : [low];
+    ? Array.from({ length: Math.max(0, last - first + 1) }, (_, place) => ({
+        value: (first + place) * step,
+        unit: step,
+      }))
+    : [{ value: low, unit: 10 ** (Math.floor(Math.log10(Math.abs(low) || 1)) - 3) }];
 }
 
 /**
  * @param {number} low
  * @param {number} high
  * @param {number} count
- * @returns {number[]}
+ * @returns {Tick[]}
  */
 function powers(low, high, count) {
   const decades = Math.log10(high / low);
@@ -157,7 +193,7 @@ function powers(low, high, count) {
     for (const factor of power % skip === 0 ? factors : []) {
       const value = factor * 10 ** power;
       if (value >= low && value <= high) {
-        found.push(value);
+        found.push({ value, unit: 10 ** power });
       }
     }
   }
@@ -165,22 +201,110 @@ function powers(low, high, count) {
 }
 
 /**
+ * Returns the ticks of a logarithmic axis of times: powers of ten below a minute and above a day, and round minutes and hours.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ * @returns {Tick[]}
+ */
+function times(low, high, count) {
+  const between = [...TIME_STEPS.filter((time) => time >= MINUTE), DAY];
+  const all = [
+    ...powers(low, Math.min(high, MINUTE / 2), count),
+    ...between.map((time) => ({ value: time, unit: time < HOUR ? MINUTE : HOUR })),
+    ...powers(low / DAY, high / DAY, count)
+      .filter(({ value }) => value > 1)
+      .map(({ value }) => ({ value: value * DAY, unit: DAY })),
+  ].filter(({ value }) => value >= low && value <= high);
+  // Of values that are near one another on the axis, only the first has a label.
+  const gap = (high / low) ** (0.6 / Math.max(1, count));
+  const found = /** @type {Tick[]} */ ([]);
+  for (const tick of all) {
+    const before = found[found.length - 1];
+    if (!before || tick.value >= before.value * gap) {
+      found.push(tick);
+    }
+  }
+  return found;
+}
+
+/**
  * @param {number} value
- * @param {number} gap distance to the next tick
+ * @param {number} unit of the last digit of the label
  * @param {Kind} kind
  * @returns {string}
  */
-function tickLabel(value, gap, kind) {
-  if (kind === "seconds") {
-    return duration(value);
+function tickLabel(value, unit, kind) {
+  switch (kind) {
+    case "seconds":
+      return timeLabel(value, unit);
+    case "share":
+    case "fine share":
+      return `${fixed(100 * value, 100 * unit)} %`;
+    case "id":
+      return fixed(value, unit);
+    case "fitness":
+      return Math.abs(value) < 1e6 ? fixed(value, unit) : suffixed(value, unit);
+    case "count":
+    case "number":
+      return suffixed(value, unit);
   }
-  if (kind === "share" || kind === "fine share") {
-    return `${(100 * value).toFixed(gap && gap < 0.01 ? Math.min(6, Math.ceil(-Math.log10(100 * gap) - 1e-9)) : 0)} %`;
+}
+
+const MOST_DECIMALS = 15; // a number has no more digits
+
+/**
+ * Returns a number with the digits down to a unit, such as 0.50 for a unit of 0.05.
+ *
+ * @param {number} value
+ * @param {number} unit
+ * @returns {string}
+ */
+function fixed(value, unit) {
+  const decimals = Math.min(MOST_DECIMALS, Math.max(0, Math.ceil(-Math.log10(unit) - 1e-9)));
+  const text = value.toFixed(decimals);
+  const short = String(Number(text));
+  return decimals > 6 && short.length < text.length ? short : text;
+}
+
+/**
+ * Returns a number with the digits down to a unit, and with a suffix if it is large, such as 12.345k for a unit of 5.
+ *
+ * @param {number} value
+ * @param {number} unit
+ * @returns {string}
+ */
+function suffixed(value, unit) {
+  const [size, suffix] = SUFFIXES.find(([least]) => Math.abs(value) >= least * (1 - 1e-9)) ?? [1, ""];
+  return `${Number(fixed(value / size, unit / size))}${suffix}`;
+}
+
+/**
+ * Returns a time with the digits down to a unit, such as 1 h 30 min, and 1:30:15 if it has hours and seconds.
+ *
+ * @param {number} seconds
+ * @param {number} unit
+ * @returns {string}
+ */
+function timeLabel(seconds, unit) {
+  if (seconds < MINUTE) {
+    return `${Number(fixed(seconds, unit))} s`;
   }
-  if (kind === "fitness") {
-    return value.toFixed(
-      gap && gap < 1 ? Math.min(6, Math.ceil(-Math.log10(gap) - 1e-9)) : Math.abs(value) < 1 ? 2 : 0,
-    );
+  const decimals = fixed(seconds % MINUTE, unit);
+  if (unit < MINUTE && seconds >= HOUR) {
+    const minutes = Math.floor((seconds % HOUR) / MINUTE);
+    return `${Math.floor(seconds / HOUR)}:${String(minutes).padStart(2, "0")}:${seconds % MINUTE < 10 ? "0" : ""}${decimals}`;
   }
-  return Math.abs(value) >= 1000 ? compact(value) : String(Number(value.toPrecision(6)));
+  const days = seconds < 2 * DAY ? 0 : Math.floor(seconds / DAY);
+  const parts = [
+    [days, "d"],
+    [Math.floor((seconds - days * DAY) / HOUR), "h"],
+    [Math.floor((seconds % HOUR) / MINUTE), "min"],
+    [Number(decimals), "s"],
+  ];
+  return parts
+    .filter(([count]) => count)
+    .map((part) => part.join(" "))
+    .join(" ");
 }

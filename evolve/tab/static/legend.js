@@ -24,16 +24,22 @@ export class Legend {
     this.hidden = new Set();
     this._by = by;
     this._offered = "";
+    /** @type {SearchData | null} */
+    this._shown = null;
     this._onChange = onChange;
   }
 
   /**
-   * Shows the colours of the individuals of a search, and returns them.
+   * Shows the colours of the individuals of a search, and returns them. The classes of another search are all shown.
    *
    * @param {SearchData} data
    * @returns {Colouring}
    */
   show(data) {
+    if (this._shown !== data && !this._shown?.precedes(data)) {
+      this.hidden.clear();
+    }
+    this._shown = data;
     this._offer(colourings(data));
     const colours = colouring(data, this._by);
     this._explain(colours);

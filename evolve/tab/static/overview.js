@@ -12,6 +12,7 @@ import { checkbox, element, fill } from "./dom.js";
 import { compact, duration, shown } from "./format.js";
 import { Legend } from "./legend.js";
 import { showRules } from "./rules.js";
+import { isSingle } from "./scales.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./data.js").SearchData} SearchData */
@@ -83,7 +84,7 @@ export function overviewView(state) {
       y: {
         title: `${data.search.metric}${better > 0 ? "" : " (less is better)"}`,
         kind,
-        ...(least < most ? { range: withRoom([least, most]) } : {}),
+        ...(least < most && !isSingle(least, most) ? { range: withRoom([least, most]) } : {}),
       },
       points: { ...points, y: own(points.y) },
       lines: lines.map((line) => ({ ...line, y: own(line.y) })),

@@ -6,7 +6,7 @@
 
 import { isDark, pageColour } from "./colour.js";
 import { DONE } from "./data.js";
-import { canvas, checkbox, element, fill } from "./dom.js";
+import { canvas, checkbox, element, fill, onRatio, resize } from "./dom.js";
 import { shown } from "./format.js";
 import { numbers } from "./overview.js";
 
@@ -70,6 +70,8 @@ export function parallelChart(state) {
   let drawn = null;
   let width = 0;
   let height = 0;
+  let ratio = 1; // pixels of the canvases in one pixel of the page
+  let isListed = false; // whether the picker has the axes of this search
 
   const shownTraits = () => all.filter(({ key }) => chosen?.has(key));
   /** @param {number} order */
@@ -98,14 +100,14 @@ export function parallelChart(state) {
     }
     all = traitsOf(data, traits);
     chosen ??= new Set(all.slice(0, DEFAULTS).map(({ key }) => key));
-    showPicker();
+    if (!picker.open || !isListed) {
+      showPicker(); // else the user is choosing
+    }
+    isListed = true;
     paint();
   }
 
   function showPicker() {
-    if (picker.open) {
-      return; // the user is choosing
-    }
     const boxes = all.map(({ key, title }) =>
       checkbox(title, chosen?.has(key) ?? false, (isOn) => {
         if (isOn) {
@@ -127,18 +129,12 @@ export function parallelChart(state) {
   }
 
   function paint() {
-    const ratio = devicePixelRatio || 1;
     width = box.clientWidth;
     height = box.clientHeight;
     if (!width || !height || !drawn) {
       return;
     }
-    for (const one of [base, top]) {
-      one.width = Math.round(width * ratio);
-      one.height = Math.round(height * ratio);
-      one.style.width = `${width}px`;
-      one.style.height = `${height}px`;
-    }
+    ratio = resize([base, top], width, height);
     const brush = /** @type {CanvasRenderingContext2D} */ (base.getContext("2d"));
     brush.scale(ratio, ratio);
     const traits = shownTraits();
@@ -228,7 +224,6 @@ export function parallelChart(state) {
 
   function mark() {
     const paintTop = /** @type {CanvasRenderingContext2D} */ (top.getContext("2d"));
-    const ratio = devicePixelRatio || 1;
     paintTop.setTransform(ratio, 0, 0, ratio, 0, 0);
     paintTop.clearRect(0, 0, width, height);
     for (const [id, colour] of /** @type {const} */ ([
@@ -267,7 +262,10 @@ export function parallelChart(state) {
     if (left && right) {
       const share = (x - acrossOf(order)) / (acrossOf(order + 1) - acrossOf(order));
       for (let place = 0; place < (drawn?.count ?? 0); place += 1) {
-        const id = drawn?.columns.id[place] ?? 0;
+        if (drawn?.columns.status[place] !== DONE) {
+          continue; // it has no line
+        }
+        const id = drawn.columns.id[place] ?? 0;
         const down = downOf(partOf(left, place) * (1 - share) + partOf(right, place) * share);
         if (Math.abs(down - y) < least && (!state.brushed || state.brushed.has(id))) {
           least = Math.abs(down - y);
@@ -288,11 +286,13 @@ export function parallelChart(state) {
       const range = ranges.get(trait.key);
       return range ? [{ trait, range }] : [];
     });
-    const ids = data.columns.id.filter((_, place) =>
-      limits.every(({ trait, range }) => {
-        const part = partOf(trait, place);
-        return part >= range[0] && part <= range[1];
-      }),
+    const ids = data.columns.id.filter(
+      (_, place) =>
+        data.columns.status[place] === DONE &&
+        limits.every(({ trait, range }) => {
+          const part = partOf(trait, place);
+          return part >= range[0] && part <= range[1];
+        }),
     );
     own = limits.length ? new Set(ids) : null;
     state.brush(own);
@@ -340,12 +340,16 @@ export function parallelChart(state) {
   state.listen((changed) => {
     if (changed.has("search")) {
       chosen = null;
+      all = [];
+      isListed = false;
+      showPicker();
     }
     if (changed.has("search") || (changed.has("brushed") && state.brushed !== own)) {
       ranges.clear(); // the selection was made in another chart
     }
   });
   new ResizeObserver(paint).observe(box);
+  onRatio(paint);
   return { node, draw: (data) => void draw(data), mark, clear: () => ranges.clear() };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ordered, share, unshare } from "./scales.js";
+import { aroundSingle, isSingle, ordered, share, unshare } from "./scales.js";
 
 /**
  * @typedef {object} Axis
@@ -113,8 +113,8 @@ export class Plot {
     if (low > high) {
       return null;
     }
-    if (low === high) {
-      return isLog ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) * 0.05, high + (Math.abs(high) || 1) * 0.05];
+    if (isSingle(low, high)) {
+      return aroundSingle(low, high, isLog);
     }
     if (isLog) {
       const room = (high / low) ** 0.03;
@@ -155,6 +155,18 @@ export class Plot {
     return x >= left - 1 && x <= this.width - right + 1 && y >= top - 1 && y <= this.height - bottom + 1;
   }
 
+  /**
+   * Returns the pixel of the plot that is nearest to a pixel.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @returns {[number, number]}
+   */
+  clamped(x, y) {
+    const { left, right, top, bottom } = MARGIN;
+    return [Math.max(left, Math.min(this.width - right, x)), Math.max(top, Math.min(this.height - bottom, y))];
+  }
+
   /** @param {number} x */
   fromX(x) {
     const [low, high] = this.rangeX ?? [0, 1];
@@ -168,7 +180,7 @@ export class Plot {
   }
 
   /**
-   * Returns the place of the point nearest to a pixel; -1 if none is near.
+   * Returns the place of the point nearest to a pixel; -1 if none is near. Only points that are drawn are found.
    *
    * @param {number} x
    * @param {number} y
@@ -182,12 +194,14 @@ export class Plot {
     let found = -1;
     let least = REACH * REACH;
     for (let place = 0; place < points.x.length; place += 1) {
-      const across = this.toX(points.x[place] ?? NaN) - x;
+      const pixelX = this.toX(points.x[place] ?? NaN);
+      const across = pixelX - x;
       if (across < REACH && across > -REACH) {
-        const down = this.toY(points.y[place] ?? NaN) - y;
+        const pixelY = this.toY(points.y[place] ?? NaN);
+        const down = pixelY - y;
         // A pale point is found only where no other is near.
         const distance = across * across + down * down + (points.pale?.[place] ? REACH * REACH * 0.5 : 0);
-        if (distance < least) {
+        if (distance < least && this.isInside(pixelX, pixelY)) {
           least = distance;
           found = place;
         }
@@ -197,7 +211,7 @@ export class Plot {
   }
 
   /**
-   * Returns the places of the points in a rectangle of pixels.
+   * Returns the places of the points in a rectangle of pixels. Only points that are drawn are found.
    *
    * @param {{ x0: number, y0: number, x1: number, y1: number }} box
    * @returns {number[]}
@@ -210,7 +224,7 @@ export class Plot {
     for (let place = 0; place < (points?.x.length ?? 0); place += 1) {
       const x = this.toX(points?.x[place] ?? NaN);
       const y = this.toY(points?.y[place] ?? NaN);
-      if (x >= left && x <= right && y >= top && y <= bottom) {
+      if (x >= left && x <= right && y >= top && y <= bottom && this.isInside(x, y)) {
         found.push(place);
       }
     }
@@ -231,14 +245,15 @@ export class Plot {
     return count;
   }
 
-  /** @returns {number[]} the places of the visible points by rising x */
+  /** @returns {number[]} the places of the points that are drawn, by rising x */
   byX() {
     const points = this.content.points;
     if (!points) {
       return [];
     }
     this._order ??= [...points.x.keys()]
-      .filter((place) => Number.isFinite((points.x[place] ?? NaN) + (points.y[place] ?? NaN)) && !points.pale?.[place])
+      .filter((place) => this.isInside(this.toX(points.x[place] ?? NaN), this.toY(points.y[place] ?? NaN)))
+      .filter((place) => !points.pale?.[place])
       .sort((a, b) => (points.x[a] ?? 0) - (points.x[b] ?? 0));
     return this._order;
   }

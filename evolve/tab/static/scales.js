@@ -13,10 +13,36 @@
  */
 export function spread(values, isLog) {
   const [low, high] = ends(values);
-  if (!(low < high) || (isLog && low <= 0)) {
+  if (isSingle(low, high) || (isLog && low <= 0)) {
     return null;
   }
   return withRoom([low, high], 0.05, isLog);
+}
+
+const SAME = 1e-6; // as a share of the larger value; numbers of an answer have seven digits
+
+/**
+ * Whether two values differ by no more than rounding errors, so that an axis shows them as one.
+ *
+ * @param {number} low
+ * @param {number} high not less than `low`
+ * @returns {boolean}
+ */
+export function isSingle(low, high) {
+  return high - low <= SAME * Math.max(Math.abs(low), Math.abs(high));
+}
+
+/**
+ * Returns the range of an axis that shows a single value.
+ *
+ * @param {number} low
+ * @param {number} high the same value but for rounding errors
+ * @param {boolean} isLog
+ * @returns {[number, number]}
+ */
+export function aroundSingle(low, high, isLog) {
+  const room = 0.05 * (Math.max(Math.abs(low), Math.abs(high)) || 1);
+  return isLog ? [low / 2, high * 2] : [low - room, high + room];
 }
 
 const TAIL = 0.1; // the share of the other points at each end of an axis that may be outside

@@ -30,14 +30,13 @@ const ROOM = 0.03; // the share of an axis with outliers that is free at each en
  * @returns {View}
  */
 export function tradeoffsView(state) {
-  let xKey = "params";
-  let yKey = "fitness";
-  let isLogX = true;
+  let xKey = ""; // the axes are chosen for each search
+  let yKey = "";
+  let isLogX = false;
   let isLogY = false;
   let page = "scatter";
   let listed = "";
   let isWhole = false; // whether the axes have all individuals
-  let areChosen = false; // whether the axes of this search were chosen
   const legend = new Legend("age", draw);
   const chart = new Chart({
     label: "One measure of the individuals against another",
@@ -91,8 +90,10 @@ export function tradeoffsView(state) {
     parallel.node.hidden = page !== "parallel";
   }
 
-  function showAxes() {
-    const measures = state.data?.measures() ?? [];
+  /** @param {readonly Measure[]} shownNow those of the axes, which may have no value yet */
+  function showAxes(shownNow) {
+    const found = state.data?.measures() ?? [];
+    const measures = [...found, ...shownNow.filter((one) => !found.some(({ key }) => key === one.key))];
     const now = JSON.stringify([measures.map(({ key }) => key), xKey, yKey, isLogX, isLogY]);
     if (now === listed) {
       return;
@@ -103,7 +104,7 @@ export function tradeoffsView(state) {
       axes,
       chooser("Up", options, yKey, (key) => {
         yKey = key;
-        isLogY = state.data?.measure(key).isLog ?? false;
+        isLogY = state.data?.measure(key)?.isLog ?? false;
         draw();
       }),
       checkbox("log", isLogY, (isOn) => {
@@ -112,7 +113,7 @@ export function tradeoffsView(state) {
       }),
       chooser("Across", options, xKey, (key) => {
         xKey = key;
-        isLogX = state.data?.measure(key).isLog ?? false;
+        isLogX = state.data?.measure(key)?.isLog ?? false;
         draw();
       }),
       checkbox("log", isLogX, (isOn) => {
@@ -125,31 +126,39 @@ export function tradeoffsView(state) {
     );
   }
 
-  /** Shows the first two objectives of a search that has several. */
-  function chooseAxes() {
-    const [up, across] = state.data?.objectives() ?? [];
-    if (up && across) {
-      [xKey, yKey, isLogX, isLogY] = [across.key, up.key, across.isLog, up.isLog];
+  /**
+   * Returns the measures of the axes upwards and across. A measure that the search does not have is replaced by the usual one
+   * of its axis.
+   *
+   * @param {SearchData} data
+   * @returns {[Measure, Measure]}
+   */
+  function chosenAxes(data) {
+    const [usualUp, usualAcross] = data.usual();
+    const [up, across] = [data.measure(yKey), data.measure(xKey)];
+    if (!up) {
+      [yKey, isLogY] = [usualUp.key, usualUp.isLog];
     }
-    areChosen = state.data !== null;
+    if (!across) {
+      [xKey, isLogX] = [usualAcross.key, usualAcross.isLog];
+    }
+    return [up ?? usualUp, across ?? usualAcross];
   }
 
   function draw() {
     const { data } = state;
-    if (!areChosen) {
-      chooseAxes();
-    }
-    showAxes();
+    const chosen = data ? chosenAxes(data) : [];
+    showAxes(chosen);
     showBrush();
     if (page === "parallel") {
       parallel.draw(data);
       return;
     }
-    if (!data) {
+    const [y, x] = chosen;
+    if (!data || !x || !y) {
       chart.show({ x: axis(null, false), y: axis(null, false), empty: "The search is being read." });
       return;
     }
-    const [x, y] = [data.measure(xKey), data.measure(yKey)];
     const colours = legend.show(data);
     const objectives = data.objectives();
     const isOfAll = objectives.length > 2 && [x, y].every(({ key }) => objectives.some((one) => one.key === key));
@@ -164,10 +173,15 @@ export function tradeoffsView(state) {
       shapes[place] = data.columns.status[place] === FAILED ? CROSS : 0;
       pale[place] = state.brushed && !state.brushed.has(data.columns.id[place] ?? 0) ? 1 : 0;
     }
-    const [axisX, axisY] = [axis(x, isLogX && x.key === xKey), axis(y, isLogY && y.key === yKey)];
+    const [axisX, axisY] = [axis(x, isLogX), axis(y, isLogY)];
+    const lost = withoutPlace(axisX, axisY, across, up);
     const cut = isWhole ? new Set() : cutOff(axisX, axisY, across, up, places);
     cut.forEach((place) => (shapes[place] = RING));
-    fill(outside, cut.size > 0 && `○ ${cut.size.toLocaleString("en")} outside the axes`);
+    const notes = [
+      ...(cut.size > 0 ? [`○ ${cut.size.toLocaleString("en")} outside the axes`] : []),
+      ...(lost > 0 ? [`${lost.toLocaleString("en")} without a place on a logarithmic axis`] : []),
+    ];
+    fill(outside, notes.join(", "));
     chart.show({
       x: axisX,
       y: axisY,
@@ -230,7 +244,7 @@ export function tradeoffsView(state) {
     update(changed) {
       if (changed.has("search")) {
         listed = "";
-        areChosen = false;
+        [xKey, yKey] = ["", ""];
         chart.reset();
       }
       if (changed.has("data") || changed.has("theme") || changed.has("brushed")) {
@@ -294,6 +308,23 @@ function cutOff(x, y, across, up, front) {
     }
   }
   return moved;
+}
+
+/**
+ * Returns how many individuals have both measures, but no place: a logarithmic axis has neither 0 nor values below it.
+ *
+ * @param {import("./chart.js").Axis} x
+ * @param {import("./chart.js").Axis} y
+ * @param {Float64Array} across the values of all individuals; NaN: the individual is not shown
+ * @param {Float64Array} up
+ * @returns {number}
+ */
+export function withoutPlace(x, y, across, up) {
+  const isLost = (/** @type {number} */ value, /** @type {boolean | undefined} */ isLog) => isLog && value <= 0;
+  return across.filter((value, place) => {
+    const other = up[place] ?? NaN;
+    return Number.isFinite(value + other) && (isLost(value, x.isLog) || isLost(other, y.isLog));
+  }).length;
 }
 
 /**

@@ -319,6 +319,125 @@ def test_days_have_less_than_24_hours(page: Page) -> None:
     assert page.evaluate(code, 2 * 86_400 + 3_600) == "2 d 1 h"
 
 
+def several(overview: dict[str, Any], key: str, **search: Any) -> dict[str, Any]:
+    """Returns an overview as that of a search with a key of its own."""
+    found: dict[str, Any] = json.loads(json.dumps(named(overview)))
+    found["search"] |= {"key": key, "name": key, **search}
+    return found
+
+
+# Opens a search whose overview is given.
+OPEN = """async ([overview, traits]) => {
+  window.answers.overview = overview;
+  window.answers.traits = traits;
+  window.answers.searches.searches = [overview.search];
+  await window.state.openSearch(overview.search.key);
+  await new Promise((next) => setTimeout(next));
+}"""
+NO_TRAITS: dict[str, Any] = {"id": [], "genes": {}, "operations": {}}
+
+
+def axes(page: Page) -> list[tuple[str, bool]]:
+    """Returns the measures upwards and across, and whether their axes are logarithmic."""
+    logs = page.locator(".tradeoffs").get_by_label("log", exact=True)
+    return [
+        (page.get_by_label(name).locator("option:checked").inner_text(), logs.nth(place).is_checked())
+        for place, name in enumerate(("Up", "Across"))
+    ]
+
+
+def test_the_axes_are_those_of_the_search_from_its_start_to_the_next_search(
+    page: Page, moments: tuple[dict[str, Any], ...]
+) -> None:
+    objectives = [{"name": "accuracy", "direction": "max"}, {"name": "latency_ms", "direction": "min"}]
+    later = several(moments[2], "k", objectives=objectives)
+    begun = several(moments[0], "k", objectives=objectives)
+    begun["columns"]["status"] = [0 for _ in begun["columns"]["status"]]
+    begun["metrics"] = {}
+    started(page, begun)
+    page.evaluate("window.state.open('tradeoffs')")
+    assert axes(page) == [("Fitness", False), ("latency_ms", False)]
+    later["metrics"]["latency_ms"][later["columns"]["status"].index(1)] = 0
+    page.evaluate(LATER, later)
+    assert axes(page) == [("Fitness", False), ("latency_ms", False)]
+    page.locator(".tradeoffs").get_by_label("log", exact=True).nth(1).check()
+    assert "1 without a place on a logarithmic axis" in page.locator(".tradeoffs .line-keys").inner_text()
+    other = several(moments[2], "other")
+    other["metrics"] = {}
+    page.evaluate(OPEN, [other, NO_TRAITS])
+    assert axes(page) == [("Fitness", False), ("Parameters", True)]
+
+
+def parallel(page: Page) -> None:
+    """Opens the chart of all traits, which gets a height."""
+    page.add_style_tag(content=".chart { position: relative; height: 300px } [hidden] { display: none }")
+    page.evaluate("window.state.open('tradeoffs')")
+    page.get_by_role("button", name="All traits").click()
+    page.wait_for_selector(".choices input", state="attached")
+
+
+def test_the_list_of_axes_that_is_open_is_that_of_the_next_search(
+    page: Page, moments: tuple[dict[str, Any], ...]
+) -> None:
+    ids = moments[2]["columns"]["id"]
+    old, new = ({"id": ids, "genes": {name: [*range(len(ids))]}, "operations": {}} for name in ("old", "new"))
+    started(page, moments[2], traits=old)
+    parallel(page)
+    page.locator(".trait-picker summary").click()
+    assert "old" in page.locator(".choices label").all_inner_texts()
+    page.evaluate(OPEN, [several(moments[2], "other"), new])
+    names = page.locator(".choices label").all_inner_texts()
+    assert "new" in names and "old" not in names
+    assert page.locator(".trait-picker[open] .choices input:checked").count() == 9
+
+
+def test_individuals_without_a_line_are_not_found_by_it(page: Page, moments: tuple[dict[str, Any], ...]) -> None:
+    overview = several(moments[2], "k")
+    overview["columns"]["status"] = [2 for _ in overview["columns"]["status"]]
+    started(page, overview, traits=NO_TRAITS)
+    parallel(page)
+    box = page.locator(".parallel .chart").bounding_box()
+    assert box is not None
+    gap = (box["width"] - 140) / (page.locator(".choices input:checked").count() - 1)
+    for y in range(60, 260, 10):
+        page.mouse.click(box["x"] + 70 + gap / 2, box["y"] + y)
+    assert page.evaluate("window.state.selected") is None
+    page.mouse.move(box["x"] + 70, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 70, box["y"] + 290)
+    page.mouse.up()
+    assert page.evaluate("window.state.brushed.size") == 0
+
+
+def test_charts_are_as_sharp_as_the_screen_to_which_the_page_moves(
+    page: Page, moments: tuple[dict[str, Any], ...]
+) -> None:
+    started(page, moments[2], traits=NO_TRAITS)
+    parallel(page)
+    session = page.context.new_cdp_session(page)
+    sharp = """([name, ratio]) => [...document.querySelectorAll(`${name} canvas`)].every((one) =>
+      one.clientWidth > 0 && Math.abs(one.width - ratio * one.clientWidth) <= 1 &&
+      Math.abs(one.getContext("2d").getTransform().a - ratio) < 0.01)"""
+    for view, name in (("tradeoffs", ".parallel"), ("overview", ".overview .figure")):
+        page.evaluate("(view) => window.state.open(view)", view)
+        for height, ratio in ((700, 1.5), (710, 2)):  # Chromium tells of another ratio only beside another size
+            size = {"width": 1000, "height": height, "deviceScaleFactor": ratio, "mobile": False}
+            session.send("Emulation.setDeviceMetricsOverride", size)
+            page.wait_for_function(sharp, arg=[name, ratio], timeout=LIMIT)
+
+
+def test_searches_of_one_random_seed_are_not_counted_as_several(
+    page: Page, moments: tuple[dict[str, Any], ...]
+) -> None:
+    own = named(moments[2])["search"]
+    seeds = (0, 0, 1)
+    searches = [own, *({**own, "key": f"k{place}", "seed": seed} for place, seed in enumerate(seeds))]
+    started(page, moments[2], searches={"searches": searches, "problems": []})
+    page.evaluate("window.state.open('compare')")
+    page.wait_for_selector(".compare .line-key", state="attached")
+    assert page.locator(".compare .line-key").inner_text().endswith(" (4 searches, 2 random seeds)")
+
+
 @pytest.mark.parametrize("turn", [-100, 100])
 @pytest.mark.parametrize("view", ["tradeoffs", "ancestry"])
 def test_a_wheel_that_is_turned_on_and_on_does_not_stop_the_page(

@@ -24,6 +24,7 @@ from evolve.store.database import FILE, LOCK, hold, reading
 from evolve.store.history import standings
 from evolve.tab.data import Data
 from evolve.tab.living import algorithm_of
+from evolve.tab.numbers import significant
 from tests.evolve.tab.made_up import MadeUp
 from tests.evolve.tab.moments import at, merged
 from tests.evolve.test_migrations import HELD, STORES, store_of
@@ -119,7 +120,8 @@ def test_the_members_are_those_of_the_algorithm(search: Path) -> None:
             assert algorithm.species.items() <= named.items()
             assert place["finished"] == done == individual.finished
             assert place["mean"] == (pytest.approx(sum(members) / len(members)) if members else None)
-            assert (place["low"], place["high"]) == (min(members, default=None), max(members, default=None))
+            ends = [significant(value) for value in (min(members, default=None), max(members, default=None))]
+            assert [place["low"], place["high"]] == ends
             if isinstance(algorithm, Latest):
                 assert left[individual.id] == -1
                 continue
@@ -368,6 +370,13 @@ def test_a_fitness_below_zero_counts_in_the_mean_and_the_range(tmp_path: Path) -
     after: dict[str, Any] = dict(Data(tmp_path).overview()["population"])  # type: ignore[call-overload]
     for name in ("mean", "low", "high"):
         assert after[name] == pytest.approx([value - 1000 for value in before[name]])
+
+
+def test_the_mean_of_equal_numbers_is_in_their_range(tmp_path: Path) -> None:
+    MadeUp(individuals=20, population=10).write(tmp_path)
+    changed(tmp_path, "update individuals set fitness = 0.30919220055710306 where status = 'done'")
+    population: Any = Data(tmp_path).overview()["population"]
+    assert population["low"] == population["mean"] == population["high"]
 
 
 def test_a_request_needs_no_room_for_copies(search: Path, monkeypatch: pytest.MonkeyPatch) -> None:

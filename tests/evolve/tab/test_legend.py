@@ -15,8 +15,9 @@ SHOW = """async (species) => {
   const [{ Legend }, { SearchData }] = await Promise.all([import("./legend.js"), import("./data.js")]);
   const of = (value) => species.map(() => value);
   const columns = { id: [...species.keys()], rule: of(0), status: of(1), fitness: of(0.5), rung: of(0), species };
+  columns.seconds = of(1);
   for (const name of ["finished", "left", "parent", "params", "mult_adds"]) columns[name] = of(1);
-  window.data = new SearchData({ search: { chosen: null }, columns, rules: ["random"], metrics: {} });
+  window.data = new SearchData({ search: { chosen: null, key: window.key }, columns, rules: ["random"], metrics: {} });
   if (!window.legend) {
     window.legend = new Legend("rule", () => window.legend.show(window.data));
     document.body.replaceChildren(window.legend.chooser, window.legend.node);
@@ -64,3 +65,18 @@ def test_a_click_hides_a_species(page: Page) -> None:
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
     assert page.evaluate("[...window.legend.hidden]") == ["species 3"]
+
+
+def test_another_search_hides_no_class(page: Page) -> None:
+    page.evaluate("window.key = 'first'")
+    page.evaluate(SHOW, [3, 3, 4])
+    page.locator("select").select_option("species")
+    page.locator(".legend button").filter(has_text="species 3").click()
+    page.evaluate(SHOW, [3, 3, 4, 4])  # the same search later
+    assert page.evaluate("[...window.legend.hidden]") == ["species 3"]
+    page.evaluate("window.key = 'second'")
+    page.evaluate(SHOW, [3, 3, 4, 4])
+    assert page.evaluate("[...window.legend.hidden]") == []
+    page.locator(".legend button").filter(has_text="species 3").click()
+    page.evaluate(SHOW, [3, 3])  # another search in the same folder
+    assert page.evaluate("[...window.legend.hidden]") == []
