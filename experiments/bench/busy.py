@@ -113,4 +113,4 @@ def main(workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*numbers(WORKERS))
+    main(*numbers(__doc__, workers=WORKERS))

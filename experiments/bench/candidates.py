@@ -77,11 +77,11 @@ def main(count: int) -> None:
         times = list[float]()
         for spent in measured(seed, count):
             times.append(spent)
-            if len(times) in SHOWN:
+            if len(times) in (*SHOWN, count):
                 latest = times[-STRETCH:]
                 print(f"  up to {len(times):<14,}{statistics.fmean(latest):>10.1f}{max(latest):>10.1f}", flush=True)
         print(f"  {pace()}", flush=True)
 
 
 if __name__ == "__main__":
-    main(*numbers(COUNT))
+    main(*numbers(__doc__, individuals=COUNT))

@@ -136,7 +136,7 @@ class Reply:
 
 def main() -> None:
     """Measures and prints the table."""
-    (rounds,) = numbers(ROUNDS)
+    (rounds,) = numbers(__doc__, rounds=ROUNDS)
     path = next((path for path in map(shutil.which, BROWSERS) if path), None)
     if path is None:
         sys.exit("chromium is not installed: apt-get install chromium")

@@ -5,8 +5,8 @@ The speed of a shared machine changes by a factor of two within minutes.
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -36,7 +36,16 @@ def _squares(count: int) -> list[int]:
     return [number * number for number in range(count)]
 
 
-def numbers(*defaults: float) -> Any:
-    """Returns the numbers of the command line, with the types of `defaults`. A missing number is its default."""
-    given = sys.argv[1:]
-    return [*(type(default)(text) for default, text in zip(defaults, given, strict=False)), *defaults[len(given) :]]
+def numbers(doc: str | None, **defaults: float) -> Any:
+    """Returns the numbers of the command line, with the types of `defaults`. A missing number is its default.
+
+    A word that does not belong there ends the command with a message and exit code 2.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0] if doc else None)
+    for name, default in defaults.items():
+        parser.add_argument(name, nargs="?", type=type(default), default=default, help=f"({default:,})")
+    given = vars(parser.parse_args())
+    for name, number in given.items():
+        if number <= 0:
+            parser.error(f"{name} is {number}; it must be above 0")
+    return list(given.values())

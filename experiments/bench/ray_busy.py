@@ -64,4 +64,4 @@ def main(workers: int, individuals: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(*numbers(WORKERS, INDIVIDUALS, SECONDS))
+    main(*numbers(__doc__, workers=WORKERS, individuals=INDIVIDUALS, seconds=SECONDS))

@@ -39,4 +39,4 @@ def main(individuals: int, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*numbers(INDIVIDUALS, WORKERS))
+    main(*numbers(__doc__, individuals=INDIVIDUALS, workers=WORKERS))
