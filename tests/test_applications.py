@@ -25,6 +25,8 @@ from experiments.bench.applications import Compared, built, compare, main, model
 APPLICATIONS = applications()
 README = Path(__file__).parent.parent / "experiments" / "README.md"
 SMALLEST = [one for one in APPLICATIONS.values() if one.smallest]
+# Keras takes most of a minute of a slow core to build and run one of these.
+LARGE = ("DenseNet121", "EfficientNetV2B0", "InceptionResNetV2", "InceptionV3", "NASNetMobile")
 CLASSES = 10
 EQUAL = Compared(
     application=APPLICATIONS["MobileNet"], params=5, keras_params=5, mult_adds=7, keras_mult_adds=7, layers_agree=True,
@@ -58,7 +60,11 @@ def test_each_file_has_one_smallest_model_or_includes_a_file_that_has() -> None:
         assert tried & {*included, *includes_this}, file
 
 
-@pytest.mark.parametrize("one", SMALLEST, ids=lambda one: one.model)
+@pytest.mark.parametrize(
+    "one",
+    [pytest.param(one, marks=[pytest.mark.full] if one.model in LARGE else []) for one in SMALLEST],
+    ids=lambda one: one.model,
+)
 def test_the_smallest_model_of_a_family_is_equal_to_that_of_keras(one: Application) -> None:
     found = compare(one, (size(one),), CLASSES, counted=size(one))
     assert found.reasons == ()
