@@ -18,6 +18,20 @@ from compiler.networks import weights
 from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer
 
+# A network with every kind of kernel, and with normalizations that depend on each other.
+SMALL = """
+op sep = relu | depthwise[3x3] | conv[1x1] | batch_norm
+cell net(x) {
+  a = sep(x) + max_pool[3x3](x)
+  b = sep(a) + avg_pool[3x3](x)
+  return concat(unused)
+}
+network {
+  stem: conv[3x3, filters=8] | batch_norm
+  body: net[8] * 2
+  head: relu | global_avg_pool | dense[classes]
+}
+"""
 # A network whose first normalization sees values that no replica has normalized by its own images before.
 PLAIN = "network { body: conv[3x3, filters=4] | relu  head: global_avg_pool | dense[classes] }"
 STEM = "network { body: conv[3x3, filters=8] | batch_norm  head: global_avg_pool | dense[classes] }"
@@ -33,8 +47,7 @@ def main(name: str, devices: int) -> None:
         label_smoothing=0.1, sync_batch_norm=True,
     )  # fmt: skip
     digits = feed(data.load("digits", validation=0.2))
-    genotype = dsl.load("pnasnet_5.cell", {"N": 0, "F": 4, "after": 0})
-    graph = compiler.resolve(genotype, digits.input_shape, digits.classes)
+    graph = compiler.resolve(dsl.loads(SMALL), digits.input_shape, digits.classes)
     trainer = Trainer(graph, digits, settings, strategy, seed=1)
     trainer.refresh()
     fresh = statistics(trainer)
