@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130  # the exit code after an interrupt
 AT_ONCE = 3  # The process ends at once, without cleaning up, when it receives this number of signals.
@@ -67,7 +68,11 @@ def _end_later(seconds: float) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """Ends this process at once, after its output is flushed."""
+    end_at_once()
+
+
+def end_at_once() -> NoReturn:
+    """Ends this process after its output is flushed. Nothing else is cleaned up."""
     with contextlib.suppress(OSError, ValueError, RuntimeError):  # The stream may be closed, or inside a write.
         sys.stdout.flush()
     os._exit(INTERRUPTED)

@@ -202,6 +202,23 @@ def test_a_process_whose_end_waits_for_a_lock_ends_all_the_same() -> None:
     assert process.returncode == 130
 
 
+CRASHES = """
+import atexit, os
+from compiler import main
+atexit.register(os.abort)  # like a thread of TensorFlow that crashes while Python ends
+def interrupted(name):
+    print("begun")
+    raise KeyboardInterrupt
+main.main(["check", "runs/amoeba"], interrupted, for_good=True)
+"""
+
+
+def test_an_interrupted_command_does_not_wait_for_the_end_of_python() -> None:
+    ended = subprocess.run([sys.executable, "-c", CRASHES], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                           capture_output=True, text=True)  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (130, "begun\n")
+
+
 def test_the_time_to_end_is_over_with_the_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt), interruptible():
         os.kill(os.getpid(), signal.SIGTERM)

@@ -24,7 +24,7 @@ def test_a_search_of_three_individuals_ends_with_a_tested_best(tmp_path: Path) -
         "--gin_param=search.individuals=3",
         "--gin_param=processes.workers=1",
         "--gin_param=training.epochs=1",
-        "--gin_param=search.params={'N': 1, 'F': 4}",
+        "--gin_param=search.params={'N': 0, 'F': 4}",
     ]
     ended = finish(*arguments)
     assert (ended.returncode, ended.stderr) == (0, "")

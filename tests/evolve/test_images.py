@@ -36,7 +36,7 @@ regularized_evolution.population_size = 3
 regularized_evolution.sample_size = 1
 training.epochs = 1
 training.batch_size = 4
-search.params = {{'N': 1, 'F': 2}}
+search.params = {{'N': 0, 'F': 2}}
 """
 MADE_UP = "tests.evolve.made_up:separables"
 
