@@ -22,6 +22,7 @@ from evolve import main
 from evolve.executors import machine
 from evolve.executors.processes import ProcessesSettings
 from tests.evolve.test_main import environment, evolve, finish
+from tests.evolve.test_rungs_trained import SPACE
 from tests.evolve.test_search import rows, wait_for
 from tests.photographs import by_example, photographs
 
@@ -36,8 +37,12 @@ regularized_evolution.population_size = 3
 regularized_evolution.sample_size = 1
 training.epochs = 1
 training.batch_size = 4
-search.params = {{'N': 0, 'F': 2}}
 """
+# Trainings of this network take a second.
+SMALL = """search.seed_file = 'small.cell'
+search.params = {}
+"""
+NASNET = "search.params = {'N': 1, 'F': 2}\n"
 MADE_UP = "tests.evolve.made_up:separables"
 
 
@@ -48,7 +53,9 @@ def photos(tmp_path: Path) -> Path:
 
 def gin(photos: Path, individuals: int = 4, fitness: str = MADE_UP) -> str:
     path = photos.parent / "photos.gin"
-    path.write_text(GIN.format(photos=photos, individuals=individuals, fitness=fitness))
+    network = SMALL if fitness == "training" else NASNET
+    path.write_text(GIN.format(photos=photos, individuals=individuals, fitness=fitness) + network)
+    (photos.parent / "small.cell").write_text(SPACE)
     return f"--gin_file={path}"
 
 
