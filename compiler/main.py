@@ -14,7 +14,7 @@ from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
 from compiler.editor.command import lsp
 from compiler.errors import CompileError, Differs
-from compiler.interrupts import INTERRUPTED, end_at_once, interruptible
+from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
 
 # Each command with its function and its description.
@@ -74,9 +74,6 @@ def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = Fals
         with standard() as outlet, interruptible(for_good):
             code = _run(_parser().parse_args(arguments, argparse.Namespace(find=find)), outlet)
     except KeyboardInterrupt:
-        if for_good:
-            # All files are written. Python can crash while it ends, if threads of TensorFlow still run.
-            end_at_once()
         return INTERRUPTED
     except SystemExit as ended:  # argparse has printed its help or a mistake.
         if ended.code or not outlet.complaint:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler import interrupts
 from compiler.interrupts import interruptible
 from compiler.main import main
 from compiler.outlet import Outlet, standard
@@ -202,21 +203,58 @@ def test_a_process_whose_end_waits_for_a_lock_ends_all_the_same() -> None:
     assert process.returncode == 130
 
 
-CRASHES = """
-import atexit, os
-from compiler import main
-atexit.register(os.abort)  # like a thread of TensorFlow that crashes while Python ends
-def interrupted(name):
-    print("begun")
-    raise KeyboardInterrupt
-main.main(["check", "runs/amoeba"], interrupted, for_good=True)
+INSIDE = """
+import os, signal
+from compiler import interrupts
+from compiler.interrupts import interruptible
+from compiler.outlet import quiet
+with quiet():
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+    tf.constant(1.0)
+names = {"os": os, "signal": signal, "sent": []}
+exec(compile('''
+@property
+def _handle(self):
+    if not sent:
+        sent.append(os.kill(os.getpid(), signal.SIGTERM))
+    return self._context_handle
+''', context.__file__, "exec"), names)
+context.Context._handle = names["_handle"]
+with interruptible():
+    try:
+        while True:
+            tf.constant(5, tf.int64)
+    except KeyboardInterrupt:
+        print("interrupted")
 """
 
 
-def test_an_interrupted_command_does_not_wait_for_the_end_of_python() -> None:
-    ended = subprocess.run([sys.executable, "-c", CRASHES], env={**os.environ, "PYTHONPATH": str(ROOT)},
+def test_an_interrupt_waits_while_tensorflow_reads_its_context() -> None:
+    """The C++ code of TensorFlow crashes, if the signal arrives in its context and raises an exception there."""
+    ended = subprocess.run([sys.executable, "-c", INSIDE], env={**os.environ, "PYTHONPATH": str(ROOT)},
                            capture_output=True, text=True)  # fmt: skip
-    assert (ended.returncode, ended.stdout) == (130, "begun\n")
+    assert (ended.returncode, ended.stdout) == (0, "interrupted\n")
+
+
+@pytest.mark.parametrize("for_good", [True, False])
+def test_an_interrupt_that_waits_comes_at_the_latest_at_the_end_of_its_context(
+    monkeypatch: pytest.MonkeyPatch, for_good: bool
+) -> None:
+    monkeypatch.setattr(interrupts, "UNSAFE", Path(__file__).name)
+    monkeypatch.setattr(interrupts, "MOMENT", 100.0)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    reached = False
+    try:
+        with pytest.raises(KeyboardInterrupt), interruptible(for_good):
+            os.kill(os.getpid(), signal.SIGTERM)
+            reached = True
+        left = signal.getitimer(signal.ITIMER_REAL)[0]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert reached and (0 < left <= interrupts.PATIENCE if for_good else left == 0)
 
 
 def test_the_time_to_end_is_over_with_the_interrupt() -> None:
