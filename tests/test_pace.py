@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from experiments.bench import candidates, pace
+from evolve.settings import LatencySettings
+from experiments.bench import candidates, latency, pace
 
 
 def given(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[float]:
@@ -42,3 +43,9 @@ def test_wrong_words_are_refused(
 def test_the_last_individual_ends_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     candidates.main(12)
     assert capsys.readouterr().out.count("up to 12 ") == len(candidates.spaces())
+
+
+def test_latencies_are_shown_with_their_range() -> None:
+    found = latency.measured(2, LatencySettings(warm_up=1, runs=3))
+    assert len(found) == 2 and min(found) > 0
+    assert latency.table([1.0, 2.0, 1.5]).endswith("median 1.500 ms, range 66.7% of it (target 10%)")
