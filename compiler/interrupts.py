@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -26,7 +27,7 @@ def interruptible(for_good: bool = False) -> Iterator[None]:
     The first signal raises KeyboardInterrupt, the second signal does nothing, and the third signal ends the process at
     once. The process also ends at once PATIENCE seconds after the first signal. Otherwise it could wait without end for
     a lock that the interrupt has left locked. If the first signal comes in UNSAFE code of TensorFlow, KeyboardInterrupt
-    is raised soon afterwards, at the latest at the end of the context.
+    is raised soon afterwards, at the latest at the end of the context or after PATIENCE seconds.
 
     Both signals get handlers, because the first process of a container ignores signals without a handler. A signal that
     was ignored before stays ignored, such as Ctrl-C in the background.
@@ -37,19 +38,21 @@ def interruptible(for_good: bool = False) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # Only the main thread can handle signals.
         return
-    received, waits = 0, False
+    received, waits, latest = 0, False, 0.0
 
     def receive(number: int, frame: FrameType | None) -> None:
-        nonlocal received
+        nonlocal received, latest
         received += 1
         if received == 1:
+            latest = time.monotonic() + PATIENCE
             interrupt(number, frame)
         elif received >= AT_ONCE:
             _end(number, frame)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal waits
-        waits = hasattr(signal, "setitimer") and frame is not None and frame.f_code.co_filename.endswith(UNSAFE)
+        is_unsafe = frame is not None and frame.f_code.co_filename.endswith(UNSAFE)
+        waits = is_unsafe and hasattr(signal, "setitimer") and time.monotonic() < latest
         if waits:
             _later(MOMENT, interrupt)
             return

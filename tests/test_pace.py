@@ -29,6 +29,7 @@ def test_missing_numbers_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> No
         (["8", "2", "3"], "unrecognized arguments: 3"),
         (["eight"], "argument workers: invalid int value: 'eight'"),
         (["8", "0"], "seconds is 0.0; it must be above 0"),
+        (["8", "nan"], "seconds is nan; it must be above 0"),
     ],
 )
 def test_wrong_words_are_refused(

@@ -82,9 +82,9 @@ class _Reader:
         for candidate in (folder / name, self.shipped / name):
             other = _other_kind(candidate)
             if other:
-                raise CellError(f"there is no file {name!r}: this is {other}", position, "only regular files are read")
+                raise CellError(f"not a file: {name!r} is {other}", position, "only regular files are read")
         near = {path.name for place in (folder, self.shipped) if place.is_dir() for path in place.glob("*.cell")}
-        message = f"there is no file {name!r} in {folder} nor among the shipped cells"
+        message = f"file not found: {name!r} is neither in {folder} nor among the shipped cells"
         raise CellError(message, position, nearest(name, near))
 
     def collect(self, path: Path, trail: tuple[Path, ...], position: Position | None = None) -> None:

@@ -46,6 +46,6 @@ def numbers(doc: str | None, **defaults: float) -> Any:
         parser.add_argument(name, nargs="?", type=type(default), default=default, help=f"({default:,})")
     given = vars(parser.parse_args())
     for name, number in given.items():
-        if number <= 0:
+        if not number > 0:  # not a number either
             parser.error(f"{name} is {number}; it must be above 0")
     return list(given.values())

@@ -18,7 +18,7 @@ from compiler.networks import weights
 from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer
 
-# A network with every kind of kernel, and with normalizations that depend on each other.
+# A network with convolutions, depthwise convolutions, pools, and normalizations that depend on each other.
 SMALL = """
 op sep = relu | depthwise[3x3] | conv[1x1] | batch_norm
 cell net(x) {

@@ -59,8 +59,8 @@ def drawn(before: dsl.Genotype, after: dsl.Genotype, title: str = "") -> Drawing
 
 def name_of(part: Part, is_before: bool) -> str:
     """Returns the name of a part as it is, or as it was before."""
-    name, _, former = part.note.removesuffix(")").partition(" (was ")
-    return former if is_before and former else name
+    name, _, former = part.note.partition(" (was ")
+    return former.removesuffix(")") if is_before and former else name
 
 
 def words(part: Part, is_before: bool) -> str:
@@ -99,9 +99,11 @@ def noted(found: Parts, text: str) -> bool:
 
 def assert_marked(before: dsl.Genotype, after: dsl.Genotype) -> None:
     marks, old = changes(before, after), {one.name: one for one in before.cells}
-    # The steps of a network that rules may change are drawn as a cell.
-    network_has_mark = NAME in marks.cells and has_mark(read(as_cell(after), marks.cells[NAME]), "")
-    for new in after.cells:
+    new_cells, network_has_mark = after.cells, False
+    if NAME in marks.cells:  # The steps of a network that rules may change are drawn as a cell.
+        new_cells, old[NAME] = (*new_cells, as_cell(after)), as_cell(before)
+        network_has_mark = has_mark(read(as_cell(after), marks.cells[NAME]), "")
+    for new in new_cells:
         found = read(new, marks.cells.get(new.name))
         assert states(found, is_before=False) == states(read(new), is_before=False)
         if new.name in marks.cells:

@@ -181,7 +181,7 @@ def test_included_files_are_read_as_they_are_in_the_editor(session: Run) -> None
         await editor.diagnostics("net.cell", lambda shown: not shown)
         editor.close("new.cell")
         (missing,) = await editor.diagnostics("net.cell", bool)
-        assert "there is no file 'new.cell'" in missing.message
+        assert "file not found: 'new.cell'" in missing.message
 
     session(talk)
 
@@ -220,7 +220,7 @@ def test_long_names_of_files_and_long_sums_are_mistakes(session: Run) -> None:
     async def talk(editor: Editor) -> None:
         editor.open("long.cell", f'include "{"a" * 300}.cell"\n')
         (found, *_) = await editor.diagnostics("long.cell", bool)
-        assert "there is no file 'aaa" in found.message
+        assert "file not found: 'aaa" in found.message
         editor.open("sum.cell", f"param x = {'+'.join(['1'] * 3000)}\n")
         (found, *_) = await editor.diagnostics("sum.cell", bool)
         assert found.range.start.line == 0

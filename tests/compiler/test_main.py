@@ -101,7 +101,7 @@ def test_a_file_that_has_no_cost_does_not_hide_the_others(capsys: pytest.Capture
     assert main(["cost", *files, "--param", "after=1"]) == 2
     output = capsys.readouterr()
     assert [row.split()[0] for row in output.out.splitlines()[1:]] == ["amoebanet_a.cell", "amoebanet_b.cell"]
-    assert "nowhere.cell: there is no file 'nowhere.cell'" in output.err
+    assert "nowhere.cell: file not found: 'nowhere.cell'" in output.err
     assert "nasbench201.cell: there is no param 'after'" in output.err
     assert main(["cost", *files, "--json"]) == 2
     assert capsys.readouterr().out == ""
@@ -233,7 +233,7 @@ def test_check_of_a_folder_asks_for_files(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["cost", "nowhere.cell"], "there is no file 'nowhere.cell'"),
+        (["cost", "nowhere.cell"], "file not found: 'nowhere.cell'"),
         (["cost", "nasnet.cell", "--param", "N"], "NAME=NUMBER"),
         (["cost", "nasnet.cell", "--param", "M=3"], "there is no param 'M'"),
         (["cost", "nasnet.cell", "--input", "32x32"], "HEIGHTxWIDTHxCHANNELS"),

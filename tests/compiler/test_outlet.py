@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -255,6 +256,17 @@ def test_an_interrupt_that_waits_comes_at_the_latest_at_the_end_of_its_context(
         for number, handler in before.items():
             signal.signal(number, handler)
     assert reached and (0 < left <= interrupts.PATIENCE if for_good else left == 0)
+
+
+def test_an_interrupt_does_not_wait_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "UNSAFE", Path(__file__).name)
+    monkeypatch.setattr(interrupts, "PATIENCE", 0.3)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            pass
+    assert time.monotonic() - began >= 0.3
 
 
 def test_the_time_to_end_is_over_with_the_interrupt() -> None:

@@ -85,7 +85,7 @@ def test_a_bare_name_is_found_in_the_folder_that_is_handed_in(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     assert dsl.load("base.cell", shipped=lambda: shipped).space.params == {"F": 8}
     assert dsl.loads('include "base.cell"\nparam F = 2', shipped=lambda: shipped).space.params == {"F": 2}
-    with pytest.raises(dsl.CellError, match=r"there is no file 'nasnet\.cell'.*\n.*allowed: base\.cell"):
+    with pytest.raises(dsl.CellError, match=r"file not found: 'nasnet\.cell' is neither in .*\n.*allowed: base\.cell"):
         dsl.load("nasnet.cell", shipped=lambda: shipped)
 
 
@@ -176,7 +176,7 @@ def test_an_include_of_something_else_than_a_file_has_its_place(kind: str, tmp_p
     with pytest.raises(dsl.CellError) as caught:
         dsl.load(tmp_path / "a.cell")
     message, line, caret, hint = str(caught.value).splitlines()
-    assert message == f"a.cell:3:1: there is no file 'other.cell': this is {kind}"
+    assert message == f"a.cell:3:1: not a file: 'other.cell' is {kind}"
     assert (line, caret, hint) == ('  include "other.cell"', "  ^", "only regular files are read")
 
 

@@ -206,7 +206,7 @@ def test_params_and_overlays_change_an_individual(here: Path, capsys: pytest.Cap
         ("gs://bucket/run", "'gs://bucket/run' is not a .cell file"),
         ("gs://33", "'gs://33' is not a .cell file"),
         ("photos", "photos is a folder; name the .cell files in it"),
-        ("none.cell", "there is no file 'none.cell'"),
+        ("none.cell", "file not found: 'none.cell'"),
         (f"{WORK}:best", "is not a .cell file"),
         (f"{WORK}:{10**17}", "has no individual 100000000000000000"),
         (f"{WORK}:{10**30}", "is not a .cell file"),
