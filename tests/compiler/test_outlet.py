@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -222,12 +223,12 @@ def _handle(self):
     return self._context_handle
 ''', context.__file__, "exec"), names)
 context.Context._handle = names["_handle"]
-with interruptible():
-    try:
+try:
+    with interruptible():
         while True:
             tf.constant(5, tf.int64)
-    except KeyboardInterrupt:
-        print("interrupted")
+except KeyboardInterrupt:
+    print("interrupted")
 """
 
 
@@ -267,6 +268,58 @@ def test_an_interrupt_does_not_wait_without_end(monkeypatch: pytest.MonkeyPatch)
         while True:
             pass
     assert time.monotonic() - began >= 0.3
+
+
+class Dropping:
+    """An object that drops every exception which is raised while it is deleted, as Python does for all objects."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+
+def test_an_interrupt_that_some_code_drops_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # that of pytest would keep the exception
+    began, reached = time.monotonic(), False
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        dropping = Dropping()
+        del dropping
+        reached = True
+        time.sleep(60)
+    assert reached and time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_an_interrupt_that_is_dropped_again_and_again_is_raised_in_the_end(times: int) -> None:
+    seen = []
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        for number in range(times):
+            with contextlib.suppress(KeyboardInterrupt):
+                if not number:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(60)
+            seen.append(number)
+        if times == 1:
+            time.sleep(60)
+    assert seen == list(range(times))
+
+
+def test_an_interrupt_is_raised_once_while_it_is_handled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "AGAIN", 0.01)
+    seen = []
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            time.sleep(0.2)
+            with contextlib.suppress(ValueError):
+                int("a number")
+            seen.append("told")
+            raise
+        finally:
+            time.sleep(0.2)
+            seen.append("tidied up")
+    assert seen == ["told", "tidied up"]
 
 
 def test_the_time_to_end_is_over_with_the_interrupt() -> None:

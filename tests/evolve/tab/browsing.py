@@ -104,6 +104,8 @@ class Tab:
         self.frame.get_by_role("group", name="Views").get_by_role("button", name=view, exact=True).click()
         if view == "Ancestry":
             self.frame.wait_for_selector("ol.line:not(.waiting) > li", state="attached")
+        if view == "Searches":
+            self.frame.wait_for_selector(".compare tbody tr", state="attached")
         self.paint()
 
     def paint(self) -> None:

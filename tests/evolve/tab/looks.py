@@ -96,8 +96,12 @@ def too_wide(tab: Tab) -> list[str]:
 
 
 def out_of_reach(tab: Tab) -> list[str]:
-    """Returns what a user can operate, but not reach with the key Tab, or without seeing it."""
+    """Returns what a user can operate, but not reach with the key Tab, or without seeing it.
+
+    The first element must have the focus. It loses the focus before the first Tab, so that Tab has to reach it too.
+    """
     wanted: list[str] = tab.frame.evaluate(_OPERABLE)
+    tab.page.keyboard.press("Shift+Tab")
     reached: dict[int, bool] = {}
     for _ in range(len(wanted) + 3):
         tab.page.keyboard.press("Tab")
