@@ -44,12 +44,25 @@ class _Network(NamedTuple):
     decides: bool
 
 
+class _Part(NamedTuple):
+    """The facts of a part of a cell, such as a node.
+
+    Attributes:
+      has_groups: whether an operation within the part may divide channels into groups.
+      concatenations: the number of concatenations within the part.
+    """
+
+    has_groups: bool
+    concatenations: int
+
+
 class _OrderCache:
-    """The caches of one search space: the facts of cells and networks."""
+    """The caches of one search space: the facts of cells, of their parts, and of networks."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
         self.cells: Cache[_Facts] = Cache()
+        self.parts: Cache[_Part] = Cache(4096)
         self.networks: Cache[_Network] = Cache(256)
         self.grouped = _grouped(space)
         self.never = self._never()
@@ -81,14 +94,24 @@ class _OrderCache:
         returned = _returned(cell.output.terms)
         # A concatenation that only the return reads is a part of the concatenation that is returned.
         joined = [node for node in nodes if returned and node.name not in read and not node.flow.tail]
-        inner = _concatenations((nodes, cell.output)) - returned - sum(_returned(node.flow.terms) for node in joined)
+        inner = sum(self._part(part).concatenations for part in (*nodes, cell.output))
+        inner -= returned + sum(_returned(node.flow.terms) for node in joined)
         unmixed = sum(item.kind is None or not self._mixes(item.kind) for item in cell.inputs)
         by_first = cell.fit is not None and cell.fit.name == FIT_BY_FIRST
         # The channels of one input may stand in any order if all states that are added to it get the same order. A
         # concatenation has an order of its own, and so has another input.
-        has_groups = self._has_groups((cell.inputs, cell.settings, cell.fit, nodes, cell.output))
+        besides = [part for part in (cell.settings, cell.fit) if part is not None]
+        has_groups = any(self._part(part).has_groups for part in (*cell.inputs, *besides, *nodes, cell.output))
         decides = by_first or has_groups or unmixed > 1 or (unmixed == 1 and inner > 0)
         return _Facts(cell.settings is None and returned > 0, decides)
+
+    def _part(self, part: s.Syntax | tuple[object, ...]) -> _Part:
+        """Returns the facts of a part of a cell, from the cache if a cell before had the same part."""
+        found = self.parts.get(part)
+        if found is None:
+            found = _Part(self._has_groups(part), _concatenations(part))
+            self.parts.put(found, part)
+        return found
 
     def _never(self) -> bool:
         """Returns whether the order has no effect in all genotypes of the space, so that none needs to be examined."""
