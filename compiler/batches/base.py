@@ -91,6 +91,19 @@ class Feed(ABC):
           DataError: the training images do not fill a batch, or this feed lacks an augmentation.
         """
 
+    def shuffled(self, training: Training, batch: int, seed: int) -> tf.data.Dataset:
+        """Returns endless batches of the training images in the order of a training, as `evaluation` returns batches.
+
+        The images are not augmented, and all weigh 1.
+        """
+        weights = tf.ones(batch)
+
+        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+        def weighted(images: Tensor, labels: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
+            return images, labels, weights
+
+        return self.training(replace(training, augment=()), batch, seed).map(weighted)
+
     @abstractmethod
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
         """Returns batches of (images, labels, weights float32 `[batch]`) of one pass over a part.

@@ -27,6 +27,9 @@ CACHED = 1024  # the number of traced chains that a process keeps, of about 50 k
 class Pass:
     """The way in which operations run: whether in training, the type to compute in, and the batch normalization.
 
+    `refreshes` says outside of training, as a tensor of type bool, whether batch normalization uses the statistics of
+    the batch in place of the kept ones. With this tensor, the statistics of the batch are computed in both cases.
+
     With `compiled`, the operations are part of a program of XLA. Chains are then not traced. A traced chain hands sizes
     to its gradient as tensors, but XLA compiles for known sizes. It would take all that a size is computed from as
     known, which is the whole forward pass, and compile it anew in each step.
@@ -36,6 +39,12 @@ class Pass:
     dtype: str = "float32"
     norm: Norm = local_norm
     compiled: bool = False
+    refreshes: Tensor | None = None
+
+    @property
+    def measures(self) -> bool:
+        """Whether batch normalization computes the statistics of the batch."""
+        return self.training or self.refreshes is not None
 
     @property
     def prefers_cpu_forms(self) -> bool:
@@ -116,9 +125,9 @@ def signature(operation: Operation) -> tuple[object, ...]:
 
 
 def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tensor, Tensor | None]:
-    """Returns the output of a chain and, in training, the means and variances `[2, channels]` of the batch.
+    """Returns the output of a chain and, if they are measured, the means and variances `[2, channels]` of the batch.
 
-    The means and variances are None outside of training and for a chain without batch normalization.
+    The means and variances are None if they are not measured, and for a chain without batch normalization.
     """
     # In a traced chain, an operation defines its gradient once. Otherwise each network would define it again, and no
     # graph of a network would ever be freed.
@@ -127,16 +136,21 @@ def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[
     is_traced = is_worth_it and is_alike and value.shape.is_fully_defined() and not mode.compiled
     if not is_traced:
         return _run(chain, value, values, mode)
-    traced = _traced(chain, tuple(value.shape), mode.training, mode.dtype)
-    given = (values.kernels, values.others, None if mode.training else values.statistics)
+    refreshes = mode.refreshes if chain.channels else None
+    traced = _traced(chain, tuple(value.shape), mode.training, mode.dtype, refreshes is not None)
+    given = (values.kernels, values.others, None if mode.training else values.statistics, refreshes)
     found = traced(value, *(part for part in given if part is not None))
     return found if isinstance(found, tuple | list) else (found, None)  # type: ignore[return-value]
 
 
 @functools.lru_cache(maxsize=CACHED)
-def _traced(chain: Chain, shape: tuple[int, ...], training: bool, dtype: str) -> Callable[..., object]:
-    """Returns a chain as a traced function of its input and of the packed weights and statistics that it has."""
-    mode = Pass(training, dtype)
+def _traced(
+    chain: Chain, shape: tuple[int, ...], training: bool, dtype: str, may_refresh: bool
+) -> Callable[..., object]:
+    """Returns a chain as a traced function of its input and of the packed weights and statistics that it has.
+
+    With `may_refresh`, a last argument says whether the statistics of the batch replace the kept ones.
+    """
     sizes = (size(chain.kernels), size(chain.others), 0 if training else chain.channels)
     specs = [
         tf.TensorSpec(spec, kind)
@@ -145,6 +159,7 @@ def _traced(chain: Chain, shape: tuple[int, ...], training: bool, dtype: str) ->
             (sizes[0], (sizes[0],), dtype),
             (sizes[1], (sizes[1],), tf.float32),
             (sizes[2], (2, sizes[2]), tf.float32),
+            (may_refresh, (), tf.bool),
         )
         if count
     ]
@@ -152,6 +167,7 @@ def _traced(chain: Chain, shape: tuple[int, ...], training: bool, dtype: str) ->
     def function(value: Tensor, *parts: Tensor) -> object:
         left = iter(parts)
         values = Values(*(next(left) if count else None for count in sizes))
+        mode = Pass(training, dtype, refreshes=next(left) if may_refresh else None)
         out, statistics = _run(chain, value, values, mode)
         return out if statistics is None else (out, tf.stop_gradient(statistics))
 
@@ -170,14 +186,14 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
         weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), dtype) for w in trained)
         kept = next(statistics, None) if keeps else None
         run = Run(
-            operation, (value,), weights, norm=mode.norm, statistics=kept, trains=mode.prefers_cpu_forms,
-            compiled=mode.compiled,
+            operation, (value,), weights, norm=mode.norm, statistics=kept, refreshes=mode.refreshes,
+            trains=mode.prefers_cpu_forms, compiled=mode.compiled,
         )  # fmt: skip
         value = LAYERS[operation.primitive].run(run)
         if keeps:
             value, *batch = value
             found.append((batch[0], batch[1]))
-    if not mode.training or not found:
+    if not mode.measures or not found:
         return value, None
     means, variances = zip(*found, strict=True)
     if len(found) == 1:

@@ -48,9 +48,9 @@ def run_step(
     step: Step, packing: Packing, trained: Tensor, statistics: Tensor, inputs: Sequence[Tensor], mode: Pass,
     drawn: Drawn | None,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-    """Returns the output of a step and, in training, the means and variances `[2, channels]` of the batch.
+    """Returns the output of a step and, if they are measured, the means and variances `[2, channels]` of the batch.
 
-    The means and variances are None outside of training and for a step without batch normalization.
+    The means and variances are None if they are not measured, and for a step without batch normalization.
     """
     values = [tf.cast(value, mode.dtype) for value in inputs]
     paths = None if drawn is None or drawn.paths is None else iter(tf.unstack(drawn.paths))

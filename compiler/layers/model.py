@@ -120,6 +120,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         norm: Any = None,
         keep: Keep | None = None,
         compiled: bool = False,
+        refreshes: Tensor | None = None,
     ) -> Tensor:
         """Runs the step on its inputs and returns its output.
 
@@ -128,11 +129,15 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
           training: whether batch normalization uses the statistics of the batch and then updates the kept statistics.
           noise: the random numbers of drop path and dropout, or their source; None switches both off.
           norm: the batch normalization of training; None normalizes the batch of each replica by itself.
-          keep: is called with the layer and the statistics of a batch `[2, channels]`; the kept statistics then stay.
+          keep: is called with the layer and the statistics of a batch `[2, channels]`, whose means and unbiased
+            variances are then not added to the kept ones.
           compiled: whether XLA compiles the call as a part of a program.
+          refreshes: outside of training, a tensor of type bool: whether batch normalization uses the statistics of the
+            batch. `keep` is called in both cases. Without the tensor, the kept statistics are used and `keep` is not
+            called.
         """
         values = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
-        mode = Pass(bool(training), self.compute_dtype, norm or local_norm, compiled)
+        mode = Pass(bool(training), self.compute_dtype, norm or local_norm, compiled, refreshes)
         drawn = noise if isinstance(noise, Drawn) else self.draw(noise, values[0].shape[0] or tf.shape(values[0])[0])
         value, statistics = run_step(self.step, self.packing, self._trained, self._statistics, values, mode, drawn)
         if statistics is not None:
@@ -153,23 +158,9 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         share = 1.0 - tf.minimum(tf.constant(self.packing.decays), count / (9.0 + count))
         self._statistics.assign_add((statistics - self._statistics) * share)
 
-    def pool(self, statistics: Tensor, number: Tensor, images: int) -> None:
-        """Adds one batch to the kept statistics, which then describe all values in the batches so far.
-
-        The variance is the unbiased variance of all values together. It is the sum of the variance inside the batches
-        and of the variance of their means.
-
-        Args:
-          statistics: means and unbiased variances of one batch `[2, channels]`.
-          number: the number of the batch as a float, from 1. The first batch replaces the kept statistics.
-          images: the number of images in each batch.
-        """
-        values = tf.constant(images * self.packing.places)
-        mean, variance = tf.unstack(tf.where(number > 1, self._statistics, 0.0))
-        shift = statistics[0] - mean
-        squares = tf.maximum((number - 1) * values - 1, 0.0) * variance + (values - 1) * statistics[1]
-        squares += tf.square(shift) * values * (number - 1) / number
-        self._statistics.assign(tf.stack([mean + shift / number, squares / tf.maximum(number * values - 1, 1.0)]))
+    def refresh(self, statistics: Array) -> None:
+        """Replaces the kept means and variances by `statistics` `[2, channels]`."""
+        self._statistics.assign(statistics)
 
     def synchronize(self) -> None:
         """Sets the statistics of every replica to the mean over all replicas."""
@@ -243,6 +234,7 @@ def forward(
     norm: Any = None,
     keep: Keep | None = None,
     compiled: bool = False,
+    refreshes: Tensor | None = None,
 ) -> list[Tensor]:
     """Runs layers on images and returns the output of each, in order, without the overhead of a Keras model.
 
@@ -251,7 +243,11 @@ def forward(
     values: list[Tensor] = []
     for layer, own in zip(layers, noise or [None] * len(layers), strict=True):
         inputs = [images if index == IMAGE else values[index] for index in layer.step.inputs]
-        values.append(layer.call(inputs, training=training, noise=own, norm=norm, keep=keep, compiled=compiled))
+        values.append(
+            layer.call(
+                inputs, training=training, noise=own, norm=norm, keep=keep, compiled=compiled, refreshes=refreshes
+            )
+        )
     return values
 
 

@@ -53,6 +53,8 @@ class Run(_Use):
       norm: the batch normalization of training; None normalizes the batch of each replica by itself.
       statistics: the kept means and variances `[2, channels]` for batch normalization outside of training; None in
         training.
+      refreshes: whether the statistics of the batch replace `statistics`, as a tensor of type bool; None if they never
+        do. Batch normalization returns the statistics of the batch in both cases.
       trains: whether gradients may be taken, so that the form of an operation that trains faster is wanted.
       compiled: whether XLA compiles the operation, so that XLA must know all operations of TensorFlow in it.
     """
@@ -61,6 +63,7 @@ class Run(_Use):
     drawn: Tensor | None = None
     norm: Norm | None = None
     statistics: Tensor | None = None
+    refreshes: Tensor | None = None
     trains: bool = False
     compiled: bool = False
 

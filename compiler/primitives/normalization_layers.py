@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from compiler.primitives.base import Operation, whole_number
-from compiler.primitives.layering import Layers, Run, Stock, Tensor
+from compiler.primitives.layering import Layers, Norm, Run, Stock, Tensor
 
 
 def local_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -32,35 +35,54 @@ def shared_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> t
     variance = tf.maximum(square - tf.square(mean), 0.0)
     out = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, epsilon)
     # As in TensorFlow's fused kernel, values are normalized by the biased variance, and the unbiased variance is kept.
-    count = math.prod(value.shape[:-1]) * context.num_replicas_in_sync
+    count = _normalized_together(value, shared_norm)
     return tf.cast(out, value.dtype), mean, variance * (count / max(1, count - 1))
 
 
-def of_all_replicas(statistics: Tensor, values: Tensor) -> Tensor:
-    """Returns means and unbiased variances `[2, channels]` over all replicas from those of each replica.
+def _normalized_together(value: Tensor, norm: Norm) -> int:
+    """Returns the number of values of each channel that a batch normalization normalizes together."""
+    count: int = math.prod(value.shape[:-1])
+    return count * (tf.distribute.get_replica_context().num_replicas_in_sync if norm is shared_norm else 1)
 
-    Each replica has `values` values in each channel.
+
+def pooled(statistics: NDArray[Any], values: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns the means and unbiased variances `[2, channels]` of all values of several batches together.
+
+    The variance is the sum of the variance inside the batches and of the variance of their means.
+
+    Args:
+      statistics: means and unbiased variances of each batch `[batches, 2, channels]`.
+      values: the number of values of each channel in a batch `[channels]`.
     """
-    context = tf.distribute.get_replica_context()
-    mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, statistics[0])
-    squares = (values - 1) * statistics[1] + values * tf.square(statistics[0] - mean)
-    total = context.all_reduce(tf.distribute.ReduceOp.SUM, squares)
-    return tf.stack([mean, total / tf.maximum(values * context.num_replicas_in_sync - 1, 1.0)])
+    means, variances = np.moveaxis(statistics.astype(float), 1, 0)
+    with np.errstate(invalid="ignore", over="ignore"):  # The statistics of a training that has diverged are not finite.
+        mean = means.mean(axis=0)
+        squares = ((values - 1) * variances + values * np.square(means - mean)).sum(axis=0)
+    return np.stack([mean, squares / np.maximum(len(means) * values - 1, 1)])
 
 
 def _batch_norm(run: Run) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the normalized value, and the means and variances: those of the batch in training, else the kept ones."""
-    (*scale, beta), epsilon = run.weights, run.number("epsilon")
+    """Returns the normalized value, and the means and variances.
+
+    These are those of the batch if the batch may be normalized by them, and the kept ones otherwise.
+    """
+    (*scale, beta), epsilon, norm = run.weights, run.number("epsilon"), run.norm or local_norm
     gamma = scale[0] if scale else tf.ones_like(beta)
     flat = len(run.value.shape) == 2
     value = run.value[:, None, None] if flat else run.value
     if run.statistics is None:
-        out, mean, variance = (run.norm or local_norm)(value, gamma, beta, epsilon)
-    else:
-        out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=value, scale=gamma, offset=beta, mean=run.statistics[0], variance=run.statistics[1], epsilon=epsilon,
-            is_training=False,
-        )  # fmt: skip
+        out, mean, variance = norm(value, gamma, beta, epsilon)
+        return (out[:, 0, 0] if flat else out), mean, variance
+    mean, variance = by = tf.unstack(run.statistics)
+    if run.refreshes is not None:
+        _, mean, variance = norm(value, gamma, beta, epsilon)
+        count = _normalized_together(value, norm)
+        # A batch is normalized by its biased variance.
+        own = mean, variance * ((count - 1) / count)
+        by = [tf.where(run.refreshes, fresh, kept) for fresh, kept in zip(own, by, strict=True)]
+    out, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=value, scale=gamma, offset=beta, mean=by[0], variance=by[1], epsilon=epsilon, is_training=False
+    )
     return (out[:, 0, 0] if flat else out), mean, variance
 
 

@@ -7,9 +7,9 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from compiler.batches.pipeline import Feed, clock, placed, taken
@@ -21,7 +21,7 @@ from compiler.layers.execute import Drawn, Noise
 from compiler.layers.model import StepLayer, all_steps, build_layers, forward
 from compiler.networks.weights import restore, weight_of
 from compiler.primitives.layering import Tensor
-from compiler.primitives.normalization_layers import of_all_replicas, shared_norm
+from compiler.primitives.normalization_layers import pooled, shared_norm
 from compiler.settings import Training
 from compiler.training.metrics import Predicted
 from compiler.training.optimizers import make_optimizer, scale_of
@@ -78,10 +78,8 @@ class Trainer:
         """
         if self._training.epochs:
             self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
-        if self._training.fresh_statistics:
-            self._pool(iter(self._plain_batches), tf.constant(0.0))
         batches, batch, _ = self._evaluation_batches("validation")
-        self._evaluate(iter(batches), tf.constant(0), batch)
+        self._evaluate(iter(batches), tf.constant(0), tf.constant(False), batch)
 
     # --- training ---
 
@@ -304,46 +302,27 @@ class Trainer:
         After a short training, or with a high learning rate, moving statistics may describe earlier weights. The images
         are not augmented. They are 50 batches or 10,000 images, whichever is more, and at most one pass over all.
         """
-        enough = max(POOLED_BATCHES, -(-POOLED_IMAGES // self._training.batch_size))
+        normalizing = [layer for layer in self.layers if layer.packing.channels]
+        if not normalizing:
+            return
+        batch = self._evaluation_batch("validation")
+        images = max(POOLED_BATCHES * self._training.batch_size, POOLED_IMAGES)
+        steps = min(-(-images // batch), self._feed.count("train") // batch)
         with self.averaged():
-            self._pool(iter(self._plain_batches), tf.constant(float(min(self.steps_per_epoch, enough))))
-
-    @property
-    def _plain(self) -> Training:
-        return replace(self._training, augment=())
+            *_, found = self._evaluate(iter(self._plain_batches), tf.constant(steps), tf.constant(True), batch)
+        # Replicas that normalize together all have the same statistics, those of the whole batch.
+        parts = 1 if self._norm() else self._replicas
+        statistics = found.numpy()[:, :parts].reshape(steps * parts, 2, -1)
+        places = np.concatenate([layer.packing.places for layer in normalizing])
+        whole = pooled(statistics, places.astype(float) * (batch // parts))
+        ends = np.cumsum([layer.packing.channels for layer in normalizing])[:-1]
+        for layer, own in zip(normalizing, np.split(whole, ends, axis=1), strict=True):
+            layer.refresh(own.astype(np.float32))
 
     @functools.cached_property
     def _plain_batches(self) -> Any:
-        batches = self._feed.training(self._plain, self._training.batch_size, self._seed)
+        batches = self._feed.shuffled(self._training, self._evaluation_batch("validation"), self._seed)
         return self.strategy.experimental_distribute_dataset(batches)
-
-    @functools.cached_property
-    def _pool(self) -> Callable[..., Tensor]:
-        images = self._training.batch_size // self._replicas
-        norm = self._norm()
-        # the images of all replicas, whose statistics are pooled together
-        together = images * self._replicas
-        is_shared = self._replicas == 1 or norm is not None
-
-        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-        def replica(batch: Any, number: Tensor) -> None:
-            plain, _ = self._feed.batch(self._plain, *batch)
-
-            def keep(layer: StepLayer, statistics: Tensor) -> None:
-                if not is_shared:
-                    statistics = of_all_replicas(statistics, tf.constant(images * layer.packing.places))
-                layer.pool(statistics, number, together)
-
-            forward(self.layers, plain, True, None, norm, keep)
-
-        def loop(batches: Any, count: Tensor) -> Tensor:
-            def body(number: Tensor) -> Tensor:
-                self.strategy.run(replica, args=(next(batches), number))
-                return number + 1
-
-            return tf.while_loop(lambda number: number <= count, body, (tf.constant(1.0),), parallel_iterations=1)
-
-        return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     # --- evaluation ---
 
@@ -399,7 +378,7 @@ class Trainer:
         for layer in self.layers if self._replicas > 1 else ():
             layer.synchronize()
         with self.averaged():
-            loss, correct, *found = self._evaluate(iter(batches), tf.constant(steps), batch)
+            loss, correct, *found = self._evaluate(iter(batches), tf.constant(steps), tf.constant(False), batch)[:5]
         logits, labels, weights = (value.numpy().reshape(steps * batch, *value.shape[2:]) for value in found)
         real = weights > 0  # The last batch is padded.
         self.predicted = Predicted(logits[real], labels[real])
@@ -407,28 +386,53 @@ class Trainer:
 
     def _evaluation_batches(self, split: str) -> tuple[Any, int, int]:
         """Returns the batches of one pass, the number of images of a batch, and the number of batches."""
-        count = self._feed.count(split)
-        batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
-        batch -= batch % self._replicas
+        batch = self._evaluation_batch(split)
         batches = self.strategy.experimental_distribute_dataset(self._feed.evaluation(split, batch))
-        return batches, batch, -(-count // batch)
+        return batches, batch, -(-self._feed.count(split) // batch)
+
+    def _evaluation_batch(self, split: str) -> int:
+        """Returns the number of images of a batch of an evaluation, and of fresh statistics before it.
+
+        Fresh statistics want as many images in a batch as the training has, at the least.
+        """
+        batch = min(EVALUATION_BATCH, -(-self._feed.count(split) // self._replicas) * self._replicas)
+        if self._training.fresh_statistics:
+            batch = max(min(batch, self._feed.count("train")), self._training.batch_size)
+        shared: int = batch - batch % self._replicas
+        return shared
 
     @functools.cached_property
     def _evaluate(self) -> Callable[..., tuple[Tensor, ...]]:
-        heads = self.layers[: len(self.graph.steps)]
+        """The function that evaluates a number of batches, or computes fresh statistics from them.
+
+        One function does both, because TensorFlow takes as long to set up a second function as to set up this one.
+        """
+        heads, can_refresh, norm = len(self.graph.steps), self._training.fresh_statistics, self._norm()
+        layers = self.layers if can_refresh else self.layers[:heads]
+        channels = sum(layer.packing.channels for layer in layers) if can_refresh else 0
 
         @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-        def replica(*batch: Tensor) -> tuple[Tensor, ...]:
+        def replica(batch: Any, refreshes: Tensor) -> tuple[Tensor, ...]:
             images, labels, weights = self._feed.evaluated(*batch)
-            logits = tf.cast(forward(heads, images, training=False)[-1], tf.float32)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            return tf.reduce_sum(losses * weights), _right(logits, labels, weights), logits, labels, weights
+            measured: list[Tensor] = []
 
-        def loop(batches: Any, count: Tensor, batch: int) -> tuple[Tensor, ...]:
-            return self._sums(
-                batches, lambda found, _: self.strategy.run(replica, found), tf.constant(0), count,
-                ((tf.float32, (batch, self.graph.classes)), (tf.int32, (batch,)), (tf.float32, (batch,))),
-            )  # fmt: skip
+            def keep(_: StepLayer, statistics: Tensor) -> None:
+                measured.append(statistics)
+
+            values = forward(layers, images, False, None, norm, keep, refreshes=refreshes if can_refresh else None)
+            logits = tf.cast(values[heads - 1], tf.float32)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            sums = tf.reduce_sum(losses * weights), _right(logits, labels, weights)
+            return *sums, logits, labels, weights, *([tf.concat(measured, axis=1)[None]] if measured else ())
+
+        def loop(batches: Any, count: Tensor, refreshes: Tensor, batch: int) -> tuple[Tensor, ...]:
+            def run(found: Any, _: Tensor) -> Any:
+                return self.strategy.run(replica, (found, refreshes))
+
+            kept = [(tf.float32, (batch, self.graph.classes)), (tf.int32, (batch,)), (tf.float32, (batch,))]
+            if channels:
+                kept.append((tf.float32, (self._replicas, 2, channels)))
+            return self._sums(batches, run, tf.constant(0), count, kept)
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 

@@ -13,6 +13,7 @@ import dsl
 from compiler import Dataset, Feed, Images, Training, accuracy, feed, train
 from compiler.layers.model import StepLayer, forward
 from compiler.networks import weights
+from compiler.primitives.normalization_layers import pooled
 from compiler.training import trainer as trainer_module
 from compiler.training.trainer import Trainer
 
@@ -22,6 +23,9 @@ network { body: unit[filters=8], unit, unit, unit, unit, unit  head: global_avg_
 """
 TRAINING = Training(epochs=2, batch_size=16, learning_rate=1.0, schedule="constant", l2=0.0, drop_path_keep=1.0,
                     augment=(), optimize_graph=False)  # fmt: skip
+
+BATCH = 40  # of evaluations and of fresh statistics
+PASS = 3  # batches of fresh statistics
 
 
 def pictures(count: int, seed: int) -> Images:
@@ -43,6 +47,12 @@ def made(photos: Feed, training: Training = TRAINING, seed: int = 1) -> Trainer:
     return Trainer(graph, photos, training, tf.distribute.get_strategy(), seed)
 
 
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the batches of fresh statistics so small that the 120 training images are several batches."""
+    monkeypatch.setattr(trainer_module, "EVALUATION_BATCH", BATCH)
+
+
 def statistics(trainer: Trainer) -> list[np.ndarray]:
     """Returns means and variances of every step that normalizes."""
     return [layer._statistics.numpy() for layer in trainer.layers if layer.packing.channels]
@@ -51,7 +61,7 @@ def statistics(trainer: Trainer) -> list[np.ndarray]:
 def by_hand(trainer: Trainer, photos: Feed, batches: int) -> list[np.ndarray]:
     """Computes the same from the batches in float64: the variance inside of batches and that of their means."""
     found: list[list[np.ndarray]] = []
-    size = trainer._training.batch_size
+    size = trainer._evaluation_batch("validation")
     plain = replace(trainer._training, augment=())
     for images, _ in photos.training(plain, size, trainer._seed).take(batches):
         of_batch: list[np.ndarray] = []
@@ -112,7 +122,8 @@ def test_the_first_layer_has_mean_and_variance_of_all_its_values(photos: Feed) -
     trainer = made(photos)
     trainer.run(3)
     trainer.refresh()
-    batches = list(photos.training(TRAINING, 16, 1).take(trainer.steps_per_epoch))
+    size = trainer._evaluation_batch("validation")
+    batches = list(photos.training(TRAINING, size, 1).take(PASS))
     (kernel,) = [value for key, value in trainer.layers[0].values().items() if key.endswith("kernel")]
     values = np.concatenate([tf.nn.conv2d(images, kernel, 1, "SAME").numpy() for images, _ in batches]).reshape(-1, 8)
     mean, variance = statistics(trainer)[0]
@@ -123,7 +134,7 @@ def test_the_first_layer_has_mean_and_variance_of_all_its_values(photos: Feed) -
 def test_every_layer_has_the_statistics_of_a_whole_pass(photos: Feed) -> None:
     trainer = made(photos)
     trainer.run(5)
-    expected = by_hand(trainer, photos, trainer.steps_per_epoch)
+    expected = by_hand(trainer, photos, PASS)
     trainer.refresh()
     assert_same(statistics(trainer), expected)
 
@@ -131,6 +142,7 @@ def test_every_layer_has_the_statistics_of_a_whole_pass(photos: Feed) -> None:
 def test_of_many_images_as_many_batches_as_it_takes(photos: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer_module, "POOLED_BATCHES", 2)
     monkeypatch.setattr(trainer_module, "POOLED_IMAGES", 40)
+    monkeypatch.setattr(trainer_module, "EVALUATION_BATCH", 16)
     trainer = made(photos)
     expected = by_hand(trainer, photos, 3)
     trainer.refresh()
@@ -171,11 +183,11 @@ def test_statistics_are_those_of_the_averaged_weights(photos: Feed) -> None:
     trainer.run(6)
     own = [variable.numpy() for variable in trainer._variables]
     with trainer.averaged():
-        expected = by_hand(trainer, photos, trainer.steps_per_epoch)
+        expected = by_hand(trainer, photos, PASS)
     trainer.refresh()
     assert_same(statistics(trainer), expected)
     assert all(np.array_equal(kept, variable) for kept, variable in zip(own, trainer._variables, strict=True))
-    assert not np.allclose(by_hand(trainer, photos, trainer.steps_per_epoch)[1], expected[1], rtol=1e-2)
+    assert not np.allclose(by_hand(trainer, photos, PASS)[1], expected[1], rtol=1e-2)
 
 
 @pytest.mark.parametrize("fresh", [True, False])
@@ -195,10 +207,9 @@ def test_one_value_a_channel_has_no_variance(photos: Feed) -> None:
     single = StepLayer(compiler.resolve(dsl.loads("""
         network { body: global_avg_pool | batch_norm  head: dense[classes] }"""), (12, 12, 3), 2).steps[0])  # fmt: skip
     single.build(None)
-    single.pool(tf.constant([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), tf.constant(1.0), 1)
-    np.testing.assert_array_equal(single._statistics.numpy(), [[1, 2, 3], [0, 0, 0]])
-    single.pool(tf.constant([[3.0, 2.0, 5.0], [0.0, 0.0, 0.0]]), tf.constant(2.0), 1)
-    np.testing.assert_allclose(single._statistics.numpy(), [[2, 2, 4], [2, 0, 2]])
+    batches = np.array([[[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]], [[3.0, 2.0, 5.0], [0.0, 0.0, 0.0]]])
+    np.testing.assert_array_equal(pooled(batches[:1], single.packing.places), [[1, 2, 3], [0, 0, 0]])
+    np.testing.assert_allclose(pooled(batches, single.packing.places), [[2, 2, 4], [2, 0, 2]])
     assert layer.packing.places[0] == 144
 
 
