@@ -30,7 +30,7 @@ from compiler.training.strategies import Strategy
 # Batch normalization needs this number of images on a replica, or the statistics of the replica are too inaccurate.
 SMALL_BATCH = 32
 EVALUATION_BATCH = 256
-# The greatest numbers of batches and images for fresh statistics.
+# The greatest numbers of training batches and images for fresh statistics.
 POOLED_BATCHES, POOLED_IMAGES = 50, 10_000
 _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -300,7 +300,8 @@ class Trainer:
         """Computes fresh statistics from training images, with the averaged weights if the training averages weights.
 
         After a short training, or with a high learning rate, moving statistics may describe earlier weights. The images
-        are not augmented. They are 50 batches or 10,000 images, whichever is more, and at most one pass over all.
+        are not augmented. They are 10,000 images or as many as 50 batches of the training have, whichever is more, and
+        at most one pass over all.
         """
         normalizing = [layer for layer in self.layers if layer.packing.channels]
         if not normalizing:
