@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,7 @@ from evolve.store.history import latest_correlation
 from evolve.store.store import TESTED, Store
 
 # The note in the store about what the settings with the value `'auto'` have become.
+TOLD = "callbacks"  # the key of the note with the end of which callbacks were told
 CHOICE = "auto"
 
 
@@ -269,8 +270,12 @@ def _search(
     progress.show_start(console, announce.header(prepared, finished))
     if is_finished(prepared.plan, store):
         _keeper(prepared, store)
-        _choose(prepared, store, executor, console)
-        return all_finished(finished), False
+        # A run that was killed before its end has left callbacks without the end.
+        is_over = is_chosen(prepared, store) and store.noted(TOLD) is not None
+        with nullcontext(list[str]()) if is_over else _begun(callbacks, prepared, store) as ended:
+            _choose(prepared, store, executor, console)
+            ended.append(all_finished(finished))
+        return ended[0], False
     retraining.forget(store)
     shown_board = board.Board(
         prepared.storage / "tensorboard", prepared.seed.space, store, prepared.fitness.objectives.first
@@ -317,6 +322,7 @@ def _choose(prepared: Run, store: Store, executor: Executor, console: Console) -
 def _begun(callbacks: Sequence[Callback], prepared: Run, store: Store) -> Iterator[list[str]]:
     """A context in which callbacks receive a search. The context takes the reason why the search has ended."""
     settings = {**store.signed("identity"), **store.signed("setting")}
+    store.forget(TOLD)
     for callback in callbacks:
         callback.begin(prepared.folder, settings)
     reason: list[str] = []
@@ -326,6 +332,8 @@ def _begun(callbacks: Sequence[Callback], prepared: Run, store: Store) -> Iterat
         best, _ = best_of(prepared, store)
         for callback in callbacks:
             callback.end(reason[0] if reason else "the search was interrupted", best)
+        if reason:
+            store.note(TOLD, reason[0])
 
 
 def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Classification | None:

@@ -15,17 +15,30 @@ def parts(genotype: Genotype) -> Mapping[str, int]:
     """Returns the terms of the cells that evolve, and the steps if they evolve, each with the number of its birth.
 
     The name of a part is equal in two individuals of a search if both have the part from one ancestor. The number is
-    the id of the individual for which the part was made, or 0 for a part of the file.
+    that of the birth for which the part was made, or 0 for a part of the file.
     """
-    cells = (genotype.cell(name) for name in genotype.space.mutable_cells)
-    found = {name: born for cell in cells for name, born in _terms(cell)}
+    found = {name: born for cell in _evolving(genotype) for name, born in _terms(cell)}
     if genotype.space.evolves_network:
-        found |= {
-            f"{section.name}/{step.label}": _born(str(step.label))
-            for section in genotype.network.sections
-            for step in s.labelled(section.steps)
-        }
+        found |= {f"{section}/{label}": _born(label) for section, label in _steps(genotype)}
     return found
+
+
+def latest(genotype: Genotype) -> int:
+    """Returns the highest number of a birth for which a part of the genotype was made; 0 without such a part."""
+    nodes = [node.name for cell in _evolving(genotype) for node in cell.nodes]
+    steps = [label for _, label in _steps(genotype)] if genotype.space.evolves_network else []
+    return max([*parts(genotype).values(), *map(_born, [*nodes, *steps])], default=0)
+
+
+def _evolving(genotype: Genotype) -> Iterator[s.Cell]:
+    return (genotype.cell(name) for name in genotype.space.mutable_cells)
+
+
+def _steps(genotype: Genotype) -> Iterator[tuple[str, str]]:
+    """Yields the section and the label of each step."""
+    for section in genotype.network.sections:
+        for step in s.labelled(section.steps):
+            yield section.name, str(step.label)
 
 
 def _terms(cell: s.Cell) -> Iterator[tuple[str, int]]:

@@ -175,7 +175,7 @@ class Neat(NonAgeing[G]):
         """Returns the compatibility distance of two genotypes (section 3.3 of the paper).
 
         Args:
-          one: the parts of the first genotype, each with the id of the individual in which it was born.
+          one: the parts of the first genotype, each with the number of its birth.
           other: the parts of the second genotype.
           apart: the root mean square of the differences of weights that both have.
         """

@@ -12,7 +12,7 @@ from compiler.graph.cost import Cost
 from compiler.graph.requirements import requirement
 from compiler.settings import GENES
 from dsl.identity.graphs import graphs
-from dsl.identity.marks import parts
+from dsl.identity.marks import latest, parts
 from dsl.rules.interpreter import Check
 from dsl.rules.sample import unfit
 from dsl.space.cache import Cache
@@ -49,22 +49,24 @@ class CellSpace:
             values to draw from.
           unfit: a function that returns why a genotype cannot be built or breaks a `require`, or None. By default it is
             the check of the compiler.
-          starts: genotypes that are the first samples, as far as they can be built.
+          starts: genotypes that are the first samples, as far as they can be built. New parts get numbers of births
+            above those in the starts, because equal names mean common descent.
         """
         self._space = space
         self._sample_mutations = sample_mutations
         self._costs: Cache[Cost] = Cache(CHECKED)
         self._unfit = unfit or requirement(space, input_shape, classes, self._costs)
         auxiliary = [section for section in space.network.sections if section.of is not None]
-        read = map(space.genotype, starts)
+        read = [*map(space.genotype, starts)]
         self._starts = [genotype for genotype in read if self._unfit(genotype) is None]
+        self._births = max(map(latest, read), default=0)
         self._covered = space.network_genes - space.genes_in(auxiliary) - set(GENES)
 
     def sample(self, rng: random.Random, *, born: int | None = None) -> dsl.Genotype:
         """Returns a random genotype that can be built and satisfies all requirements; for the first ids, a start."""
         if born is not None and born <= len(self._starts):
             return self._starts[born - 1]
-        return dsl.sample(self._space, rng, self._sample_mutations, self._unfit, born=born)
+        return dsl.sample(self._space, rng, self._sample_mutations, self._unfit, born=self._birth(born))
 
     @property
     def has_crossover(self) -> bool:
@@ -102,15 +104,19 @@ class CellSpace:
         born: int | None,
     ) -> Child[dsl.Genotype]:
         try:
-            child = dsl.mutate(genotype, rng, check, mate=mate, born=born)
+            child = dsl.mutate(genotype, rng, check, mate=mate, born=self._birth(born))
         except dsl.CellError as error:
             return Child(genotype, "none", (("none", str(error)),))
         return Child(
             child.genotype, child.rule, child.rejected, child.forget, child.crossed, child.from_mate, child.noise
         )
 
+    def _birth(self, born: int | None) -> int | None:
+        """Returns the number of the birth of an individual, by its id."""
+        return None if born is None else self._births + born
+
     def parts(self, genotype: dsl.Genotype) -> Mapping[str, int]:
-        """Returns the parts of a genotype, each with the id of the individual in which it was born."""
+        """Returns the parts of a genotype, each with the number of its birth. Later births have higher numbers."""
         return parts(genotype)
 
     def sizes(self) -> tuple[int, ...]:

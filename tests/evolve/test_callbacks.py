@@ -14,6 +14,7 @@ import dsl
 import evolve
 from evolve import Evaluation, Individual, Proposal, Standing, Store, UsageError
 from evolve.callbacks import Callback, MLflow, WandB
+from evolve.whole import TOLD
 
 
 class Recorder(Callback):
@@ -50,6 +51,23 @@ def test_the_calls_of_a_search_that_is_interrupted_and_resumed(small_gin: Path, 
     third = Recorder()
     evolve.run(small_gin, few, work, callbacks=[third], quiet=True)
     assert third.calls == []  # the search was complete
+    with Store(work) as store:
+        store.forget(TOLD)  # as a run that was killed before its end
+    for calls in ([begun, ("all 6 individuals are finished", best.id)], []):
+        later = Recorder()
+        evolve.run(small_gin, few, work, callbacks=[later], quiet=True)
+        assert later.calls == calls
+
+
+def test_callbacks_hear_of_a_choice_that_is_made_later(small_gin: Path, tmp_path: Path) -> None:
+    work, few = tmp_path / "work", ["search.individuals=4"]
+    evolve.run(small_gin, few, work, quiet=True)
+    recorder = Recorder()
+    best = evolve.run(
+        small_gin, [*few, "search.finalists=2"], work, changed=True, callbacks=[recorder], quiet=True
+    ).best
+    assert best is not None
+    assert recorder.calls[1:] == [("all 4 individuals are finished", best.id)]
 
 
 def test_mlflow(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def test_the_store_has_the_reason_of_the_end_until_the_search_goes_on(tmp_path: 
         assert store.noted(ENDED) == "all 20 individuals are finished"
 
 
-def wait_for(folder: Path, count: int, seconds: float = 60) -> None:
+def wait_for(folder: Path, count: int, seconds: float = 240) -> None:
     """Waits until `count` individuals are finished."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl.identity.marks import latest
 from evolve import CellSpace, Evaluation, Proposal, Store, UsageError, config
 from evolve.prepared import Run, prepare
 from evolve.search.warm_start import NOTED, starts
 
+NEAT = {"add_node": 30, "add_link": 20, "perturb": 50}  # weights of the rules
 BINDINGS = ["search.seed_file='nasbench201.cell'", "search.params={}"]
 
 
@@ -51,6 +53,27 @@ def test_the_first_proposals_are_the_starts(tmp_path: Path) -> None:
     proposed = [algorithm.ask(id).genotype.text() for id in range(1, 7)]
     assert proposed[:3] == texts[:-4:-1]
     assert not {*proposed[3:]} & {*texts}
+
+
+def test_births_are_counted_on_from_those_in_the_starts() -> None:
+    """Two parts with one name come from one ancestor, so a new part may not have the name of a part in a start."""
+    space = dsl.load("neat.cell", NEAT).space
+    earlier, rng = CellSpace(space, (8, 8, 1), 10), random.Random(0)
+    grown = [space.seed]
+    for id in range(1, 41):
+        grown.append(earlier.mutate(rng.choice(grown), rng, born=id).genotype)
+    starts = [one.text() for one in grown[-3:]]
+    cells = CellSpace(space, (8, 8, 1), 10, starts=starts)
+    before = {name for one in starts for name in cells.parts(space.genotype(one))}
+    highest = max(map(latest, map(space.genotype, starts)))
+    assert highest > 20
+    born = {
+        name: number
+        for id in range(1, 31)
+        for name, number in cells.parts(cells.mutate(cells.sample(rng, born=1 + id % 3), rng, born=id).genotype).items()
+        if name not in before
+    }
+    assert born and min(born.values()) > highest
 
 
 def test_a_resumed_search_does_not_need_the_other(tmp_path: Path) -> None:
