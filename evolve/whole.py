@@ -172,8 +172,11 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
 
 def _executor(prepared: Run, facts: Facts | None = None) -> Executor:
     """Returns the executor of the search. If `facts` is None, the executor has one task, which finds the facts."""
-    held = 0 if facts is None else facts.bytes
-    site = Site(folder=prepared.folder, trains=prepared.fitness.trains, held=held, has_one_task=facts is None)
+    folder, fitness = prepared.folder, prepared.fitness
+    if facts is None:
+        site = Site(folder=folder, trains=fitness.trains, has_one_task=True)
+    else:
+        site = Site(folder=folder, trains=fitness.trains, held=facts.bytes, prepare=fitness.warm)
     return prepared.config.executor.start(site)
 
 

@@ -64,12 +64,15 @@ class Site:
       trains: whether tasks are trainings.
       held: bytes that all workers of a machine share, such as images in a file that each of them maps.
       has_one_task: whether there is a single task, which needs no GPU.
+      prepare: is called in each new worker before its first task, with objects that can be pickled. Its time is not
+        part of a task, so `search.timeout` does not count it.
     """
 
     folder: Path
     trains: bool = False
     held: int = 0
     has_one_task: bool = False
+    prepare: Callable[[], object] | None = None
 
 
 @runtime_checkable

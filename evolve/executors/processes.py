@@ -50,9 +50,11 @@ class _WorkerContext(SpawnContext):
 class _Slot:
     """One worker: a pool of one process. Workers share no locks, because a lost worker might leave a lock locked."""
 
-    def __init__(self, tasks: int, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, tasks: int, log: Path, environment: Mapping[str, str], prepare: Callable[[], object] | None
+    ) -> None:
         self._tasks = tasks
-        self._settings = (os.getpid(), str(log), {**machine.threads(), **environment})
+        self._settings = (os.getpid(), str(log), {**machine.threads(), **environment}, prepare)
         self._pool: ProcessPool | None = None
         self._running: Future[Any] | None = None
         self._ends: list[threading.Thread] = []  # each waits for the end of a process that was dropped
@@ -121,7 +123,7 @@ class ProcessesSettings(machine.WorkerSettings):
         gpus = machine.gpus(os.environ)
         workers = 1 if site.has_one_task else machine.count("processes", self, gpus, site.held)
         environments = machine.devices(gpus, 0 if site.has_one_task else self.share, workers)
-        return Processes(workers, self.worker_tasks, self.log(site.folder), environments)
+        return Processes(workers, self.worker_tasks, self.log(site.folder), environments, site.prepare)
 
 
 class Processes:
@@ -134,11 +136,19 @@ class Processes:
       tasks: the number of tasks after which a process is replaced, which bounds its memory.
       log: the file for the output of workers.
       environments: environment variables of each worker, besides those of this process; empty for none.
+      prepare: is called in each new process before its first task.
     """
 
-    def __init__(self, workers: int, tasks: int, log: Path, environments: Sequence[Mapping[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        workers: int,
+        tasks: int,
+        log: Path,
+        environments: Sequence[Mapping[str, str]] = (),
+        prepare: Callable[[], object] | None = None,
+    ) -> None:
         self._log = log
-        self._slots = [_Slot(tasks, log, given) for given in environments or ({},) * workers]
+        self._slots = [_Slot(tasks, log, given, prepare) for given in environments or ({},) * workers]
         self._free = deque(self._slots)
         self._queue: deque[QueuedTask] = deque()
         self._lock = threading.RLock()
@@ -232,7 +242,9 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare_process(driver: int, log: str, environment: Mapping[str, str]) -> None:
+def _prepare_process(
+    driver: int, log: str, environment: Mapping[str, str], prepare: Callable[[], object] | None
+) -> None:
     """Prepares a new process as a worker, which has one thread, writes to the log, and ends when the driver ends."""
     os.environ.update(environment)
     # The default action ends the worker at once. A handler would wait for TensorFlow, and delay the end of a search.
@@ -243,6 +255,8 @@ def _prepare_process(driver: int, log: str, environment: Mapping[str, str]) -> N
     os.dup2(file, 2)
     os.close(file)
     threading.Thread(target=_follow, args=(driver,), daemon=True).start()
+    if prepare is not None:
+        prepare()
 
 
 def _follow(driver: int) -> None:

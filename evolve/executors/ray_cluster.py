@@ -88,11 +88,13 @@ def _times(has: float, amount: float) -> int:
 class Host:
     """A worker, which Ray runs in its own process."""
 
-    def __init__(self, environment: Mapping[str, str], folder: str) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: str, prepare: Callable[[], object] | None) -> None:
         os.environ.update(environment)
         # Relative paths refer to the current folder of the driver. On another machine this folder may not exist.
         if os.path.isdir(folder):
             os.chdir(folder)
+        if prepare is not None:
+            prepare()
 
     def begin(self) -> None:
         """Does nothing. When this call returns, the worker has started, and a task that was sent after it begins."""
@@ -122,12 +124,20 @@ class RayCluster:
       tasks: the number of tasks after which a worker is replaced, which bounds its memory.
       workers: the number of workers; None: the number that the machines have room for. Machines may join and leave.
       need: the resources of each worker.
+      prepare: is called in each new worker before its first task.
 
     Raises:
       UsageError: no cluster answers, or no machine of the cluster has room for a worker.
     """
 
-    def __init__(self, address: str, tasks: int, workers: int | None = None, need: Need | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        tasks: int,
+        workers: int | None = None,
+        need: Need | None = None,
+        prepare: Callable[[], object] | None = None,
+    ) -> None:
         self._tasks, self._workers = tasks, workers
         need = need or Need()
         self._is_ours = not ray.is_initialized()
@@ -144,7 +154,7 @@ class RayCluster:
             )
         options: dict[str, Any] = {"num_cpus": need.cpus, "num_gpus": self._need.get("GPU", 0)}
         self._kind = ray.remote(Host).options(**options, resources=dict(need.custom) or None)
-        self._made_with = (need.environment(), os.getcwd())
+        self._made_with = (need.environment(), os.getcwd(), prepare)
         self._actors: list[_Worker] = []
         self._queue: deque[QueuedTask] = deque()
         self._unfinished: set[Future[Any]] = set()

@@ -74,7 +74,7 @@ class RaySettings(machine.WorkerSettings):
             ) from None
         need = Need(self.worker_cpus, self.share, self.worker_resources)
         workers = 1 if site.has_one_task else self._workers(site.held)
-        return RayCluster(self.address, self.worker_tasks, workers, need)
+        return RayCluster(self.address, self.worker_tasks, workers, need, site.prepare)
 
     def _workers(self, held: int) -> int | None:
         """Returns the number of workers; None means the number that the cluster has room for."""

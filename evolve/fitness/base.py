@@ -253,6 +253,10 @@ class Fitness(ABC):
         """
         return None
 
+    def warm(self) -> None:
+        """Imports in a new worker what evaluations need. Only some sources have large imports."""
+        return None
+
     def evaluate(self, task: Task) -> Evaluation:
         """Returns the evaluation of one individual.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 from collections.abc import Callable, Mapping
@@ -34,6 +35,11 @@ class FunctionFitness(ImagesFitness):
         """Returns this source after a check that the function can be imported."""
         fitness_function(self.name)
         return self
+
+    def warm(self) -> None:
+        """Imports the function. If that fails, the evaluations of the worker raise the error."""
+        with contextlib.suppress(UsageError):
+            fitness_function(self.name)
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
         """Returns the number or the metrics that the function returns for the genotype and the random seed.

@@ -106,6 +106,10 @@ class TrainingFitness(ImagesFitness):
         """Whether the weights of the individual were kept."""
         return kept_weights.weights_file(self.weights, id).exists()
 
+    def warm(self) -> None:
+        """Imports TensorFlow and the trainer."""
+        _warm()
+
     def evaluate(self, task: Task) -> Evaluation:
         """Returns the evaluation of one individual. Its seconds do not include the import of TensorFlow."""
         running.report(self.folder / running.FOLDER, task.id, 0, self._last_epoch(task))

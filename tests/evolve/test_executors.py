@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -123,6 +124,23 @@ class TestContract:
 
     def test_an_executor_has_room_for_a_task(self, executor: Executor) -> None:
         assert executor.capacity >= 1
+
+    @pytest.mark.parametrize("name", ["processes", "ray"])
+    def test_the_time_limit_does_not_count_what_a_new_worker_prepares(
+        self, name: str, request: pytest.FixtureRequest, tmp_path: Path
+    ) -> None:
+        prepare = functools.partial(pause, 3.0)
+        if name == "ray":
+            request.getfixturevalue("local_ray")
+            made: Executor = RayCluster("", 1, 1, prepare=prepare)
+        else:
+            made = Processes(1, 1, tmp_path / "log", prepare=prepare)
+        with closing(made) as executor:
+            for _ in range(2):  # each in a process of its own
+                future = executor.submit(add, 1, 1, timeout=2.0)
+                while not executor.wait([future]):
+                    pass
+                assert future.result() == 2
 
     def test_an_executor_closes_before_its_first_task(self, executor: Executor) -> None:
         executor.close()
