@@ -3,6 +3,9 @@
 `choose` draws one variable after the other, each uniformly from its set. If the drawn members fail `where`, or an `any`
 of the rule then has an empty set, all variables are drawn again. This is the same as renormalising the probabilities of
 the combinations that remain. If a rule cannot apply, the weights of the other rules are renormalised.
+
+A rule cannot apply if it does not apply whatever is drawn. If a statement does not apply after an earlier one has drawn
+a value, another draw may suit it. So this is a rejected draw (`Missed`), and leaves the weight of the rule as it is.
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ from dsl.rules.changes import CHANGES, followed
 from dsl.rules.conditions import holds
 from dsl.rules.joint import Joint, Needed, steps_a_look, variables
 from dsl.rules.paths import members
-from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
+from dsl.rules.scene import Attempt, Missed, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
+from dsl.space.evaluate import DISTRIBUTIONS
 from dsl.space.genotype import Genotype, Space
+from dsl.text.unparse import statement as written
 from dsl.tree import syntax as s
 from dsl.wording import by_kind, listed
 
@@ -213,13 +218,20 @@ def applying(block: s.Block) -> Needed | None:
 
 
 def _block(block: s.Block, scene: Scene, rng: random.Random, draws: _Draws | None = None) -> Scene | None:
-    """Returns the scene after the statements of a block were applied once; None if the block does not apply."""
+    """Returns the scene after the statements of a block were applied once; None if the block does not apply.
+
+    Raises:
+      Unfit: a part cannot take a drawn value, or, as `Missed`, a statement does not apply to what was drawn before it.
+    """
     if not block.chosen:
         return _run(block.rest, scene, rng)
     for _ in range(_QUICK_DRAWS):
         bound = _draw_bindings(block.chosen, scene, rng)
         if bound is not None:
-            after = _run(block.rest, bound, rng)
+            try:
+                after = _run(block.rest, bound, rng)
+            except Missed:
+                continue
             if after is not None:
                 return after
     draws = draws or _Draws(block, scene)
@@ -227,7 +239,7 @@ def _block(block: s.Block, scene: Scene, rng: random.Random, draws: _Draws | Non
 
 
 def _listed(block: s.Block, listed: Sequence[tuple[float, Scene]], rng: random.Random) -> Scene | None:
-    """Applies a block to combinations of a list, which are drawn without replacement, until it applies to one."""
+    """Applies a block to combinations of a list until it applies to one. One to which it cannot apply is left out."""
     weighted = [*listed]
     while weighted:
         index = _drawn([weight for weight, _ in weighted], rng)
@@ -264,15 +276,48 @@ def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random)
 
 
 def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) -> Scene | None:
+    """Returns the scene after statements were applied in turn; None if one of them does not apply.
+
+    Raises:
+      Missed: a statement does not apply, and earlier ones have drawn values, of which others may suit it.
+    """
     after = scene
-    for statement in statements:
+    for index, statement in enumerate(statements):
         if after is not scene:
             scene = followed(scene, after)
         changed = _STATEMENTS[type(statement)](statement, scene, rng)
         if changed is None:
+            if _may_suit(statement, statements[:index], scene):
+                raise Missed(f"`{written(statement)}` does not apply to what was drawn before it")
             return None
         after = changed
     return after
+
+
+def _may_suit(statement: s.Statement, earlier: Sequence[s.Statement], scene: Scene) -> bool:
+    """Returns whether a statement that does not apply may apply after other draws of earlier statements."""
+    drawn = [each for each in itertools.dropwhile(lambda each: not _draws(each), earlier)
+             if not isinstance(each, s.Forget | s.Perturb)]  # fmt: skip
+    if not drawn or not all(map(partial(_sets_one_part, scene=scene), (statement, *drawn))):
+        return bool(drawn)
+    read = {scene.bound.get(path.names[0]) for path in s.parts_of(statement) if isinstance(path, s.Path)}
+    return any(scene.bound[each.target.names[0]] in read for each in drawn if isinstance(each, s.Assign))
+
+
+def _sets_one_part(statement: s.Statement, scene: Scene) -> bool:
+    """Returns whether a statement assigns a value that other variables do not read, if they stand for other parts."""
+    if not isinstance(statement, s.Assign) or statement.target.names[1:] in ((), ("input",), ("join",)):
+        return False
+    return statement.target.names[0] in scene.bound
+
+
+def _draws(statement: s.Statement) -> bool:
+    """Returns whether the change that a statement makes is drawn."""
+    return not isinstance(statement, s.Perturb) and any(
+        isinstance(part, s.Any | s.Choose | s.Either | s.Mutate)
+        or (isinstance(part, s.Function) and part.name in DISTRIBUTIONS)
+        for part in s.parts_of(statement)
+    )
 
 
 def _mutate(statement: s.Mutate, scene: Scene, rng: random.Random) -> Scene | None:
@@ -281,9 +326,22 @@ def _mutate(statement: s.Mutate, scene: Scene, rng: random.Random) -> Scene | No
     weighted = [pair for pair in zip(space.mutations, space.weights, strict=True) if not pair[0].crossover]
     while weighted:
         index = _drawn([weight for _, weight in weighted], rng)
-        after = _block(weighted.pop(index)[0].block, scene.having(scene.genotype, {}), rng)
+        after = _drawn_again(weighted.pop(index)[0].block, scene.having(scene.genotype, {}), rng)
         if after is not None:
             return after
+    return None
+
+
+def _drawn_again(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
+    """Returns the scene after a block was applied, which is drawn again while statements miss; None after many misses.
+
+    The rule of the block keeps its share in this way, as if it were drawn by itself.
+    """
+    for _ in range(MAX_REDRAWS):
+        try:
+            return _block(block, scene, rng)
+        except Missed:
+            continue
     return None
 
 
@@ -292,23 +350,23 @@ def _for(statement: s.For, scene: Scene, rng: random.Random) -> Scene | None:
 
     The members are those at the start. A member that was removed meanwhile, or to which the block does not apply, is
     passed over.
+
+    Raises:
+      Missed: no member takes the values that were drawn for it.
     """
-    after = None
+    after, unfit = None, None
     cost = _STEPS_A_TURN * steps_a_look(scene.genotype) * (1 + _STEPS_A_DRAW * statement.block.drawn)
     for _, member in Joint((statement,), scene).combinations():
         turn = member if after is None else followed(member, after)
         if all(binding.name in turn.bound for binding in statement.bindings):
             scene.work.spend(cost, partial(_too_many_turns, statement))
-            after = _turn(statement.block, turn, rng) or after
+            try:
+                after = _block(statement.block, turn, rng) or after
+            except Unfit as error:
+                unfit = error
+    if after is None and unfit is not None and _draws(statement):
+        raise Missed(str(unfit))
     return after
-
-
-def _turn(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
-    """Returns the scene after a block was applied to one member; None if it does not apply or draws an unfit value."""
-    try:
-        return _block(block, scene, rng)
-    except Unfit:
-        return None
 
 
 def _too_many_turns(statement: s.For, allowed: int) -> TooMuchWork:

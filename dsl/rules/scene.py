@@ -21,6 +21,10 @@ class Unfit(Exception):
     """The error for a drawn value that a genotype cannot take. The rule is drawn again, and the reason is counted."""
 
 
+class Missed(Unfit):
+    """The error for a statement that does not apply to what the rule has drawn before. Another draw may suit it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Noise:
     """The noise that a child adds to each trainable weight with which it starts.

@@ -148,8 +148,13 @@ def block(item: s.Block, indent: str) -> str:
     if not item.statements:
         return "{ }"
     inner = indent + "  "
-    lines = [f"{inner}{_statement(statement, inner)}" for statement in item.statements]
+    lines = [f"{inner}{_statement(each, inner)}" for each in item.statements]
     return "\n".join(["{", *lines, indent + "}"])
+
+
+def statement(item: s.Statement) -> str:
+    """Returns the text of a statement of a rule on one line."""
+    return " ".join(_statement(item, "").split())
 
 
 def _statement(item: s.Statement, indent: str) -> str:

@@ -612,3 +612,49 @@ def test_a_relation_of_a_cell_is_an_error_also_without_the_check_at_load() -> No
     condition = s.Relation("reaches", s.Path((cell,)), s.Path((cell,)))
     with pytest.raises(dsl.CellError, match=f"relates nodes, terms and states, and {cell} is not one of these"):
         holds(condition, Scene.of(space.seed))
+
+
+LATER = """
+cell c(x) { a = relu(x)  return a }
+network { stem: conv[3x3, filters=8]  body: c  head: global_avg_pool | dense[classes] }
+"""
+MANY = "{ relu, relu6, elu, swish, gelu, sigmoid, tanh, softplus, skip, hard_swish, leaky_relu, conv[3x3] }"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        f"choose t in c.terms  t.op = any({MANY})  t.kernel = any({{ 1x1, 5x5 }})",
+        f"for t in c.terms {{ t.op = any({MANY})  t.kernel = any({{ 1x1, 5x5 }}) }}",
+        f"choose n in c.nodes  either {{ choose t in n.terms  t.op = any({MANY})  t.kernel = 5x5 }} "
+        f"or {{ choose t in n.terms  t.op = any({MANY})  t.kernel = 1x1 }}",
+    ],
+)
+def test_a_rule_keeps_its_share_if_a_later_statement_seldom_applies(rule: str) -> None:
+    seed = dsl.loads(f"{LATER} mutation m weight 99 {{ {rule} }} mutation n {{ choose t in c.terms  t.op = gelu }}")
+    children = [dsl.mutate(seed, random.Random(number)) for number in range(300)]
+    assert sum(child.rule == "n" for child in children) <= 9
+    found = {child.genotype.text().split("a = ")[1].split("(")[0] for child in children if child.rule == "m"}
+    assert found == {"conv[1x1]", "conv[5x5]"}
+
+
+def test_a_rule_within_a_crossover_keeps_its_share_too() -> None:
+    text = f"""{LATER}
+      mutation m weight 99 {{ choose t in c.terms  t.op = any({MANY})  t.kernel = any({{ 1x1, 5x5 }}) }}
+      mutation n {{ choose t in c.terms  t.op = gelu }}
+      crossover x weight 900 {{ mutate }}"""
+    seed = dsl.loads(text)
+    texts = [dsl.mutate(seed, random.Random(number), mate=seed).genotype.text() for number in range(300)]
+    assert sum("gelu" in text for text in texts) <= 9
+
+
+def test_a_statement_about_another_part_is_no_reason_for_another_draw() -> None:
+    """A combination of terms for which the last statement cannot apply, whatever is drawn, is left out."""
+    cell = "cell c(x) { a = relu(x)  b = conv[3x3](a)  return b }"
+    rule = "choose t in c.terms, u in c.terms  t.op = any({ relu, elu, swish, gelu })  u.kernel = any({ 1x1, 5x5 })"
+    seed = dsl.loads(LATER.replace("cell c(x) { a = relu(x)  return a }", cell) + f"mutation m {{ {rule} }}")
+    assert not any(dsl.mutate(seed, random.Random(number)).rejected for number in range(200))
+    none = dsl.loads(f"{LATER} mutation m {{ {rule} }}")
+    with pytest.raises(dsl.CellError, match="every child that a mutation rule makes") as caught:
+        dsl.mutate(none, random.Random(0))
+    assert "m: `u.kernel = any({ 1x1, 5x5 })` does not apply to what was drawn before it" in str(caught.value)
