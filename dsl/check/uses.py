@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dsl.errors import CellError
+from dsl.errors import CellError, nearest
 from dsl.primitives import NOTHING
 from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import AMBIENT, Applied, Definitions, Place, Undecided, channels_after, walk
 from dsl.space.genes import OP
 from dsl.space.genotype import Space
+from dsl.space.slots import key
+from dsl.text.unparse import expression as written
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -103,7 +105,8 @@ def check_member(member: s.Expression, space: Space) -> None:
                             member.position, "write the numbers in the set")  # fmt: skip
         check_use(s.Op(name, position=member.position), space, scope)
     elif isinstance(member, s.Op):
-        check_use(_first_draw(member), space, scope)
+        for drawn in _draws(member, space):
+            check_use(drawn, space, scope)
     elif isinstance(member, s.Any):
         hint = "write the members of the set that `any` draws from, in place of `any(...)`"
         raise CellError("a member of a set cannot be `any`", member.position, hint)
@@ -111,17 +114,40 @@ def check_member(member: s.Expression, space: Space) -> None:
         evaluate(member, space.definitions.scope)
 
 
-def _first_draw(op: s.Op) -> s.Op:
-    """Returns the operation with every `any` in its brackets replaced by the first member of the set."""
-    arguments = []
-    for argument in op.arguments:
-        value = argument.value
-        if isinstance(value, s.Any):
-            if not isinstance(value.range, s.Set):
-                raise CellError("`any` in brackets needs a written set: any({ 3x3, 5x5 })", value.position)
-            value = value.range.items[0]
-        arguments.append(s.Argument(argument.name, value, position=argument.position))
-    return s.Op(op.name, tuple(arguments), position=op.position)
+def _draws(op: s.Op, space: Space) -> Iterator[s.Op]:
+    """Yields draws of an operation in which each value of every `any` in its brackets stands once or more often."""
+    known = [_bracket_members(argument.value, space) for argument in op.arguments]
+    for number in range(max(map(len, known), default=1)):
+        arguments = [replace(argument, value=values[min(number, len(values) - 1)])
+                     for argument, values in zip(op.arguments, known, strict=True)]  # fmt: skip
+        yield replace(op, arguments=tuple(arguments))
+
+
+def _bracket_members(value: s.Expression, space: Space) -> Sequence[s.Expression]:
+    """Returns the values that a setting may have: the members that an `any` draws, or the only value.
+
+    Raises:
+      CellError: the `any` has another form than one in brackets may have, or it has nothing to draw.
+    """
+    if not isinstance(value, s.Any):
+        return (value,)
+    if not isinstance(value.range, s.Set):
+        raise CellError("`any` in brackets needs a written set: any({ 3x3, 5x5 })", value.position)
+    if value.other:
+        raise CellError("`other` excludes a present value, and an operation that is drawn has none in its brackets",
+                        value.position, "leave `other` out in brackets; t.op = any(other { ... }) draws another "
+                        "operation, whose settings are compared too")  # fmt: skip
+    excluded = value.excluded
+    if isinstance(excluded, s.Path) and str(excluded) not in space.values:
+        raise CellError(f"unknown set {str(excluded)!r}", excluded.position, nearest(str(excluded), space.values),
+                        str(excluded))  # fmt: skip
+    barred = space.values[str(excluded)] if isinstance(excluded, s.Path) else excluded
+    keys = {key(space.member(item), space) for item in barred.items} if barred is not None else set()
+    found = [item for item in value.range.items if key(space.member(item), space) not in keys]
+    if not found:
+        raise CellError(f"{written(value)} has nothing to draw", value.position,
+                        "name a value after `any(` that does not stand after `except`")  # fmt: skip
+    return found
 
 
 def check_is_some(op: s.Op | s.Any, where: str, space: Space) -> None:

@@ -14,10 +14,10 @@ from decimal import Decimal
 from dsl.errors import CellError
 from dsl.report.diff import Difference, differences
 from dsl.rules.crossing import taken, takes_part
-from dsl.rules.draw import candidates, insertable
+from dsl.rules.draw import candidates, in_brackets, insertable
 from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint, variables
-from dsl.rules.paths import current, members
+from dsl.rules.paths import current
 from dsl.rules.sample import RELATIVE_STEPS, decisions, relative
 from dsl.rules.scene import Attempt, Scene, Unfit
 from dsl.rules.work import Work
@@ -256,7 +256,7 @@ def _count_ops(found: Iterable[object], scene: Scene) -> int:
     """Returns the number of operations in a set. A member `sep_conv[any({ 3x3, 5x5 })]` counts as two operations."""
     return sum(
         math.prod(
-            len(members(argument.value.range, scene))
+            len(in_brackets(argument.value, scene))
             for argument in (member.arguments if isinstance(member, s.Op) else ())
             if isinstance(argument.value, s.Any)
         )

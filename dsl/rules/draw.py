@@ -165,18 +165,27 @@ def _same(first: object, second: object, scene: Scene) -> bool:
     return first == second
 
 
+def in_brackets(drawn: s.Any, scene: Scene) -> tuple[Settable, ...]:
+    """Returns the values among which an `any` in the brackets of an operation draws."""
+    found = _without(members(drawn.range, scene), drawn.excluded, scene)
+    return tuple([value for value in found if isinstance(value, Settable)])
+
+
 def with_values_drawn(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
-    """Returns the operation with a drawn value in place of every `any` in its brackets."""
+    """Returns the operation with a drawn value in place of every `any` in its brackets.
+
+    Raises:
+      Unfit: an `any` leaves nothing to draw, since its `except` names genes that have all its values.
+    """
     if not any([isinstance(argument.value, s.Any) for argument in op.arguments]):
         return op
     arguments = []
     for argument in op.arguments:
         value = argument.value
         if isinstance(value, s.Any):
-            found = members(value.range, scene)
-            picked = found[int(rng.random() * len(found))]
-            if not isinstance(picked, int | float | s.Kernel | s.Op):
-                raise CellError(f"{op.name}: `any` in brackets draws values of settings", value.position)
-            value = as_written(picked)
+            found = in_brackets(value, scene)
+            if not found:
+                raise Unfit(f"{op.name}: {written(value)} has nothing to draw")
+            value = as_written(found[int(rng.random() * len(found))])
         arguments.append(s.Argument(argument.name, value, position=argument.position))
     return s.Op(op.name, tuple(arguments), position=op.position)

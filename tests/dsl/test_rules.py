@@ -226,6 +226,35 @@ def test_any_in_brackets_is_drawn_after_its_member() -> None:
     assert not any("any" in text for text in found)
 
 
+@pytest.mark.parametrize(
+    ("member", "wanted"),
+    [
+        ("conv[any({ 1x1, 3x3, 5x5 } except { 3x3 })]", {"conv[1x1]", "conv[5x5]"}),
+        ("conv[any({ 1x1, 3x3, 5x5 } except kernels)]", {"conv[1x1]", "conv[5x5]"}),
+        ("conv[3x3, padding=any({ same, valid })]", {"conv[3x3, padding=same]", "conv[3x3, padding=valid]"}),
+        ("conv[3x3, bias=any({ yes, no } except { no })]", {"conv[3x3, bias=yes]"}),
+    ],
+)
+def test_any_in_brackets_draws_words_and_leaves_out_what_stands_after_except(member: str, wanted: set[str]) -> None:
+    text = """cell c(x) { a = relu(x)  return a }
+      network { stem: conv[3x3, filters=8]  body: c  head: global_avg_pool | dense[classes] }
+      values kernels = { 3x3 }
+      mutation m { choose t in c.terms  RULE }"""
+    seed = dsl.loads(text.replace("RULE", f"t.op = any({{ {member} }})"))
+    assert {printed(term.op) for term in first_terms(seed)} == wanted
+    (fact,) = explain(seed, random.Random(0)).rules
+    assert fact.children == explain(seed, random.Random(0)).size == len(wanted)
+    grown = dsl.loads(text.replace("RULE", f"insert {member} on t"))
+    assert {printed(term.op) for term in first_terms(grown)} == wanted
+
+
+def first_terms(seed: dsl.Genotype) -> list[s.Call]:
+    """Returns the first terms of the first nodes of children."""
+    made = [dsl.mutate(seed, random.Random(number)).genotype for number in range(40)]
+    terms = [child.cells[0].nodes[0].flow.terms[0] for child in made]
+    return [term for term in terms if isinstance(term, s.Call)]
+
+
 def test_other_means_another_value_however_it_is_written() -> None:
     text = """cell inner(x) { return relu(x) }
       cell net(x) { return OP(x) }
