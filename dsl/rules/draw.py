@@ -12,7 +12,7 @@ from dsl.rules.scene import Member, Scene, Unfit
 from dsl.space import steps
 from dsl.space.evaluate import number
 from dsl.space.functions import FUNCTIONS
-from dsl.space.slots import Settable, as_written, key
+from dsl.space.slots import Settable, as_written, key_in
 from dsl.text.unparse import expression as written
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -90,9 +90,9 @@ def _without(found: tuple[Member, ...], excluded: s.Path | s.Set | None, scene: 
     """Returns the members of a set that are equal to none of the excluded ones."""
     if excluded is None:
         return found
-    space = scene.genotype.space
-    keys = {key(value, space) for value in drawable(excluded, scene)}
-    return tuple([member for member in found if key(member, space) not in keys])
+    genotype = scene.genotype
+    keys = {key_in(value, genotype) for value in drawable(excluded, scene)}
+    return tuple([member for member in found if key_in(member, genotype) not in keys])
 
 
 def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
@@ -160,8 +160,9 @@ def _as_op(member: Member) -> s.Op:
 
 def _same(first: object, second: object, scene: Scene) -> bool:
     """Returns whether two members are equal. Operations are equal if all their settings have equal values."""
-    if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
-        return key(first, scene.genotype.space) == key(second, scene.genotype.space)
+    genotype = scene.genotype
+    if isinstance(first, s.Op) and isinstance(second, s.Op) and (first.name == second.name or genotype.space.read):
+        return key_in(first, genotype) == key_in(second, genotype)
     return first == second
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Primitive
 from dsl.space.evaluate import WORDS, Scope, evaluate
@@ -77,27 +79,48 @@ def _value(expression: s.Expression, space: Space, scope: Scope) -> object:
     return s.Op(str(expression)) if is_op else expression
 
 
-def _settings_of(op: s.Op, space: Space) -> tuple[object, ...]:
-    """Returns the values of all that the brackets of an operation may give.
-
-    A setting that the text does not give has its default. Filters and a stride that it does not give are None, since
-    they are those of the place of the operation.
-    """
-    given = (*names_of(op, space), *asked_of(op, space))
-    return tuple([key(_setting(op, name, space, space.params), space) for name in given])
-
-
 def key(value: object, space: Space) -> object:
-    """Returns a value that is equal for equal members of sets."""
+    """Returns a value that is equal for equal members of sets. A gene is equal to itself only."""
     if not isinstance(value, s.Op):
         return value
     found = space.operations.get(value)
     if found is None:
-        # The value of an `any` is not known before the draw, so such operations are equal if their texts are.
-        is_drawn = any(isinstance(argument.value, s.Any) for argument in value.arguments)
-        found = (value.name, value if is_drawn else _settings_of(value, space))
+        found = _key(value, space, space.params, lambda each: key(each, space))
         space.operations.put(found, value)
     return found
+
+
+def key_in(value: object, genotype: Genotype) -> object:
+    """Returns a value that is equal for members of sets that are equal in a genotype, where each gene has its value."""
+    space = genotype.space
+    read = genotype.read_by(value) if isinstance(value, s.Op) else ()
+    if not isinstance(value, s.Op) or not read:
+        return key(value, space)
+    values = [each for _, each in read]
+    found = space.operations.get(value, *values)
+    if found is None:
+        genes = dict(read)
+        op: object = value
+        while isinstance(op, s.Op) and op.name in genes:
+            op = genes[op.name]
+        if not isinstance(op, s.Op):
+            return op
+        found = _key(op, space, names(genotype), lambda each: key_in(each, genotype))
+        space.operations.put(found, value, *values)
+    return found
+
+
+def _key(op: s.Op, space: Space, scope: Scope, inner: Callable[[object], object]) -> tuple[object, ...]:
+    """Returns the name of an operation and the keys of all that its brackets may give, which `inner` returns.
+
+    A setting that the text does not give has its default. Filters and a stride that it does not give are None, since
+    they are those of the place of the operation.
+    """
+    if any(isinstance(argument.value, s.Any) for argument in op.arguments):
+        # The value of an `any` is not known before the draw, so such operations are equal if their texts are.
+        return op.name, op
+    given = (*names_of(op, space), *asked_of(op, space))
+    return op.name, tuple([inner(_setting(op, name, space, scope)) for name in given])
 
 
 def has_setting(edge: s.Term, name: str, space: Space) -> bool:

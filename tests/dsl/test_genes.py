@@ -184,9 +184,12 @@ def test_a_setting_that_is_a_gene_has_its_value_until_a_rule_assigns_another() -
     assert values(child) == {"k": "3x3"}
 
 
-def test_an_operation_that_reads_a_gene_differs_from_one_with_the_gene_s_value() -> None:
+def test_an_operation_that_reads_a_gene_is_the_one_with_the_gene_s_value() -> None:
     body = f"cell net(x) {{ a = conv[k](x)  return a }}\n{NETWORK}"
-    seed = space(KINDS[0], "mutation m { choose t in net.terms   t.op = any(other { conv[k], conv[3x3] }) }", body=body)
+    rule = "mutation m { choose t in net.terms   t.op = any(other { conv[k], conv[3x3] }) }"
+    with pytest.raises(dsl.CellError, match="no mutation rule applies"):
+        dsl.mutate(space(KINDS[0], rule, body=body), random.Random(0))
+    seed = space(KINDS[0].replace("= 3x3", "= 5x5"), rule, body=body)
     assert {child.genotype.text().split("a = ")[1].split("(")[0] for child in children(seed)} == {"conv[3x3]"}
 
 
@@ -326,3 +329,29 @@ def test_a_set_called_genes_keeps_its_meaning() -> None:
 def test_the_name_of_a_cost_means_the_cost() -> None:
     gene = "gene depth: int = 2 in 1 .. 4"
     assert space(gene, "require depth > 4 and depth < 60").genes == (("depth", 2),)
+
+
+@pytest.mark.parametrize(
+    ("now", "rule", "wanted"),
+    [
+        ("conv[k]", "t.op = any(other { conv[3x3], conv[5x5] })", {"conv[5x5]"}),
+        ("conv[3x3]", "t.op = any(other { conv[k], conv[5x5] })", {"conv[5x5]"}),
+        ("sized", "t.op = any(other { sized[3x3], sized[5x5] })", {"sized[5x5]"}),
+        ("h", "t.op = any(other { relu, h, swish })", {"swish"}),
+        ("relu", "t.op = any(other { gelu, h })", {"gelu"}),
+        ("wide", "t.op = any(other { conv[3x3], wide, gelu })", {"gelu"}),
+        ("relu", "t.op = any({ conv[k], conv[5x5] } except { conv[3x3] })", {"conv[5x5]"}),
+        ("conv[k]", "k = 5x5  t.op = any(other { conv[3x3], conv[5x5] })", {"conv[3x3]"}),
+    ],
+)
+def test_other_and_except_compare_genes_by_their_values(now: str, rule: str, wanted: set[str]) -> None:
+    seed = dsl.loads(f"""
+      gene k = 3x3 in {{ 3x3, 5x5 }}
+      gene h = relu in {{ relu, gelu }}
+      gene wide = conv[k] in {{ conv[k], relu }}
+      op sized[kernel=k] = conv[kernel]
+      cell c(x) {{ a = {now}(x)  return a }}
+      network {{ stem: conv[3x3, filters=8]  body: c  head: global_avg_pool | dense[classes] }}
+      mutation m {{ choose t in c.terms  {rule} }}""")
+    texts = [dsl.mutate(seed, random.Random(number)).genotype.text() for number in range(30)]
+    assert {text.split("a = ")[1].split("(")[0] for text in texts} == wanted
