@@ -241,6 +241,8 @@ def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:
 def _has(target: s.Path, scene: Scene) -> bool:
     """Returns whether the term or step to which a variable is bound has the attribute that a rule assigns."""
     ref = scene.bound.get(target.names[0])
+    if len(target.names) > 2 and not isinstance(current(s.Path(target.names[:2]), scene), s.Kernel):
+        return False
     if isinstance(ref, TermRef) and target.names[1] not in ("op", "input"):
         return has_setting(edit.term_at(scene.genotype.cell(ref.cell), ref), target.names[1], scene.genotype.space)
     if isinstance(ref, StepRef):
@@ -292,7 +294,8 @@ def obstacle(block: s.Block, scene: Scene) -> str:
         found = itertools.islice(_joint(block.chosen, scene).combinations(), MAX_PLACES)
         if len(target.names) > 1 and not any(_has(target, bound) for _, bound in found):
             what = "step" if target.names[0] in _steps(block.chosen) else "term"
-            return f"no {what} that the rule draws has a setting {target.names[1]!r}"
+            wanted = f"a setting {target.names[1]!r}" + " that is a kernel" * (len(target.names) > 2)
+            return f"no {what} that the rule draws has {wanted}"
     targets = [*map(str, assigned)]
     return f"there is no other value for {' and '.join(targets)}" if targets else "no branch of the rule applies"
 

@@ -11,6 +11,7 @@ from dsl.check.network import MAX_OF_NETWORK
 from dsl.errors import CellError
 from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import bounds, draw_pipe, draw_value
+from dsl.rules.paths import current
 from dsl.rules.scene import Noise, Scene, Unfit
 from dsl.space import steps
 from dsl.space.genes import written
@@ -101,7 +102,9 @@ def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settabl
         return moved
     if not has_setting(edge, target.names[1], scene.genotype.space):
         return None
-    return edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype))
+    if len(target.names) > 2 and not isinstance(current(s.Path(target.names[:2]), scene), s.Kernel):
+        return None
+    return edit.with_term(cell, ref, with_setting(edge, target.names[1:], _side(target, value), scene.genotype))
 
 
 def _assigned_to_step(ref: StepRef, target: s.Path, value: Settable, scene: Scene) -> Scene | None:
@@ -109,12 +112,23 @@ def _assigned_to_step(ref: StepRef, target: s.Path, value: Settable, scene: Scen
     step = network.step_at(genotype.network, ref)
     if not steps.has(step, attribute, genotype.space):
         return None
-    value = step_value(target, value)
+    value = _side(target, step_value(target, value))
     if len(target.names) > 2 and not isinstance(steps.value(step, target.names[1:2], genotype), s.Kernel):
         return None
     return _with_network(
         scene, network.with_step(genotype.network, ref, steps.with_value(step, target.names[1:], value, genotype))
     )
+
+
+def _side(target: s.Path, value: Settable) -> Settable:
+    """Returns the value of an assignment, which is a number if the target is a side of a kernel.
+
+    Raises:
+      Unfit: a side of a kernel would be something else.
+    """
+    if len(target.names) > 2 and not (isinstance(value, int | float) and abs(value) <= MAX_NUMBER):
+        raise Unfit(f"{target} would be {value}")
+    return value
 
 
 def step_value(target: s.Path, value: Settable) -> Settable:

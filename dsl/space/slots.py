@@ -40,14 +40,22 @@ def setting(op: s.Op, path: tuple[str, ...], genotype: Genotype) -> Settable | N
     """Returns the value of an operation's setting; None if the operation has no such setting.
 
     A setting that the text does not give has the default of its declaration. A gene has the value of the genotype.
+    A side of a kernel is None if the setting is no kernel.
     """
     space = genotype.space
     if path[0] not in names_of(op, space):
         return None
     value = _setting(op, path[0], space, names(genotype) if genotype.genes else space.params)
-    if len(path) > 1 and isinstance(value, s.Kernel):
-        value = value.height if path[1] == "height" else value.width
+    if len(path) > 1:
+        return side(value, path[1])
     return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
+
+
+def side(value: object, name: str) -> int | None:
+    """Returns the `height` or the `width` of a kernel; None for another value, such as the word `full`."""
+    if not isinstance(value, s.Kernel):
+        return None
+    return value.height if name == "height" else value.width
 
 
 def _setting(op: s.Op, name: str, space: Space, scope: Scope) -> object:

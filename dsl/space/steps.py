@@ -7,7 +7,7 @@ from dataclasses import replace
 from dsl.space.evaluate import WORDS, evaluate
 from dsl.space.expand import AMBIENT
 from dsl.space.genotype import Genotype, Space
-from dsl.space.slots import Settable, as_written, asked_of, names_of, setting, with_argument
+from dsl.space.slots import Settable, as_written, asked_of, names_of, setting, side, with_argument
 from dsl.space.stack import cell_of, names, repeats
 from dsl.tree import syntax as s
 
@@ -53,9 +53,7 @@ def value(step: s.Step, path: tuple[str, ...], genotype: Genotype) -> Settable |
         return None
     written = _written(op, name, genotype.space)
     found = _default(op, name, genotype) if written is None else _known(written, genotype)
-    if len(path) > 1 and isinstance(found, s.Kernel):
-        return found.height if path[1] == "height" else found.width
-    return found
+    return side(found, path[1]) if len(path) > 1 else found
 
 
 def _written(op: s.Op, name: str, space: Space) -> s.Expression | None:

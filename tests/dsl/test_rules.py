@@ -687,3 +687,35 @@ def test_a_statement_about_another_part_is_no_reason_for_another_draw() -> None:
     with pytest.raises(dsl.CellError, match="every child that a mutation rule makes") as caught:
         dsl.mutate(none, random.Random(0))
     assert "m: `u.kernel = any({ 1x1, 5x5 })` does not apply to what was drawn before it" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule", "reason"),
+    [
+        ("cell c(x) { a = conv[full](x)  return a }", "choose t in c.terms  t.kernel.width = 3",
+         "no term that the rule draws has a setting 'kernel' that is a kernel"),
+        ("cell c(x) { a = conv[full](x)  return a }", "choose t in c.terms where t.kernel.height == 1  t.kernel = 3x3",
+         "no choice satisfies `t.kernel.height == 1`"),
+        ("cell b[kernel=3x3](x) { a = conv[kernel](x)  return a } cell c(x) { a = b(x)  return a }",
+         "choose t in b.terms  t.kernel.width = 3",
+         "no term that the rule draws has a setting 'kernel' that is a kernel"),
+        ("cell c(x) { a = relu(x)  return a }", "choose s in steps  s.kernel.width = 3",
+         "no step that the rule draws has a setting 'kernel' that is a kernel"),
+    ],
+)  # fmt: skip
+def test_what_is_no_kernel_has_no_sides(cell: str, rule: str, reason: str) -> None:
+    network = "network { stem: conv[full, filters=8]  body: c  head: dense[classes] }"
+    seed = dsl.loads(f"{cell} {network} mutation m {{ {rule} }}")
+    with pytest.raises(dsl.CellError, match="no mutation rule applies"):
+        dsl.mutate(seed, random.Random(0))
+    assert explain(seed, random.Random(0)).rules[0].note == reason
+
+
+@pytest.mark.parametrize("value", ["3x3", "any({ 3x3 })", "same"])
+def test_a_side_of_a_kernel_is_a_number(value: str) -> None:
+    seed = dsl.loads(
+        LATER.replace("relu", "conv[1x1]") + f"mutation m {{ choose t in c.terms  t.kernel.width = {value} }}"
+    )
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.mutate(seed, random.Random(0))
+    assert f"m: t.kernel.width would be {value.removeprefix('any({ ').removesuffix(' })')}" in str(caught.value)
