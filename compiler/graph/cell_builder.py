@@ -79,7 +79,7 @@ class CellBuilder:
                 value = self._flow(node.flow.terms, node.flow.tail, node.name, width)
                 if value is not None:
                     self._note(node.name, value)
-        terms = edit.returned_terms(self.cell)
+        terms = edit.keyed_return(self.cell)
         value = self._flow(terms, self.cell.output.tail, "return", self.filters)
         if value is None:
             message = f"the return has no live edge: every edge is `{NOTHING}` or reads a dead node"

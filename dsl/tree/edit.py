@@ -289,6 +289,27 @@ def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
     return (s.Call(term.op, arguments, term.label, position=term.position),)
 
 
+def keyed_return(cell: s.Cell) -> tuple[s.Term, ...]:
+    """Returns the terms of the return with `unused` replaced by its states, each with its part of the keys of weights.
+
+    This part is the label of the term or its place in the text, which does not move with the number of unused states. A
+    state of `unused` has its name too.
+    """
+    return _keyed(cell.output.terms, unused(cell)) if "unused" in cell.output.reads else cell.output.terms
+
+
+def _keyed(terms: tuple[s.Term, ...], names: tuple[str, ...]) -> tuple[s.Term, ...]:
+    found: list[s.Term] = []
+    for term in s.labelled(terms):
+        if isinstance(term, s.Call):
+            found.append(replace(term, arguments=_keyed(term.arguments, names)))
+        elif term.state == "unused":
+            found += [replace(term, state=name, label=f"{term.label}/{name}") for name in names]
+        else:
+            found.append(term)
+    return tuple(found)
+
+
 def is_none(edge: s.Term) -> bool:
     """Returns whether the edge has the operation `none`, which removes the edge."""
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == NOTHING

@@ -30,6 +30,34 @@ def test_weight_keys_are_unique_and_name_their_place() -> None:
     assert "body/0/1/normal/b/0/sep_conv/1/depthwise/kernel" in keys
 
 
+def keys_of(genotype: dsl.Genotype) -> list[str]:
+    """Returns the keys of the weights in the cell `net`, without the part that all of them share."""
+    graph = compiler.resolve(genotype, SHAPE, 10)
+    return [key.removeprefix("body/0/0/net/") for step in graph.steps for key, _ in step.weights() if "/net/" in key]
+
+
+def test_terms_after_unused_keep_their_keys_when_a_state_is_used() -> None:
+    """Otherwise a term of a child would start from the weights of another term."""
+    after = "return concat(unused, conv[1x1](x), conv[1x1](x))"
+    two, one = (net(f"a = conv[3x3](x)  b = conv[3x3]({read})  {after}") for read in ("x", "a"))
+    nodes = ["a/0/conv/kernel", "b/0/conv/kernel"]
+    assert keys_of(two) == keys_of(one) == [*nodes, "return/1/conv/kernel", "return/2/conv/kernel"]
+
+
+def test_states_of_unused_have_keys_of_their_own() -> None:
+    body = "a = x | conv[3x3, filters=4]  b = x | conv[3x3, filters=2]  return concat(RETURN)"
+    for terms, wanted in (
+        ("5: unused, 0: x, conv[1x1](x)", ["5/a", "5/b", "2"]),
+        ("unused, conv[1x1](x)", ["0/a", "0/b", "1"]),
+        ("concat(conv[1x1](x), unused), conv[1x1](x)", ["0/0", "0/1/a", "0/1/b", "0", "1"]),
+    ):
+        seed = net(body.replace("RETURN", terms), traits="fit conv[1x1]")
+        keys = keys_of(seed)
+        assert len(set(keys)) == len(keys)
+        found = [key.partition("/conv")[0] for key in keys if "kernel" in key and "return" in key]
+        assert [key.removesuffix("/fit").removeprefix("return/") for key in found] == wanted
+
+
 def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up() -> None:
     graph = compiler.resolve(dsl.load("nasnet.cell", {"N": 1, "F": 8}), (7, 7, 1), 10)
     assert [step.inputs for step in graph.steps[:4]] == [(-1,), (0, 0), (1, 0), (2, 1)]
