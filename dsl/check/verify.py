@@ -37,6 +37,7 @@ from dsl.tree import syntax as s
 MAX_NODES = 1_000
 _AMBIENT = ("filters", "stride", "channels", "classes")
 RESERVED = (*_AMBIENT, NOTHING)
+_NOT_LABELS = ("tail", "fit")
 _NOT_SETTINGS = ("filters", "stride", "channels", "classes", "op", "input", "repeat")
 
 
@@ -289,12 +290,23 @@ def _check_flow(
     if cell.settings is not None:
         problems += [_unknown_state(state, flow.position, cell, known)
                      for state in edit.measured(edit.flow_ops([flow])) if state not in known]  # fmt: skip
-    if any([term.label is not None for term in flow.terms]):
-        labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
+    return problems + list(_check_labels(flow.terms, flow.position))
+
+
+def _check_labels(terms: tuple[s.Term, ...], position: Position | None) -> Iterator[Problem]:
+    """Yields the errors of the labels of terms and of those within them, which are parts of the keys of weights."""
+    for term in terms:
+        if isinstance(term, s.Call):
+            yield from _check_labels(term.arguments, term.position or position)
+        if term.label in _NOT_LABELS:
+            yield Problem(f"{term.label!r} cannot be a label: other weights of a node have this word in their keys",
+                          term.position or position,
+                          "choose another name, or leave the label out")  # fmt: skip
+    if any([term.label is not None for term in terms]):
+        labels = [term.label or str(place) for place, term in enumerate(terms)]
         if len(set(labels)) < len(labels):
             hint = "labels: " + ", ".join(labels)
-            problems.append(Problem("two terms of a node have the same label", flow.position, hint))
-    return problems
+            yield Problem("two terms of a node have the same label", position, hint)
 
 
 def _unknown_state(state: str, position: Position | None, cell: s.Cell, known: Collection[str]) -> Problem:
