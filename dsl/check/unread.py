@@ -17,6 +17,7 @@ from dsl.space.expand import AMBIENT
 from dsl.space.genes import INT, REAL
 from dsl.space.genotype import Space
 from dsl.space.stack import names, repeats, stacked
+from dsl.space.steps import sets_stride
 from dsl.text import unparse
 from dsl.text.unparse import condition as shown
 from dsl.tree import syntax as s
@@ -80,6 +81,11 @@ def _unread_steps(space: Space) -> Iterator[Problem]:
         return
     known = names(space.seed)
     for section in space.network.sections:
+        for step in section.steps:
+            first = step.pipe[0]
+            if step.stride is not None and isinstance(first, s.Op) and sets_stride(first, space):
+                yield Problem(f"op {first.name} has a setting 'stride', so it does not use this stride",
+                              step.stride.position, f"write it in the brackets: {first.name}[stride=...]")  # fmt: skip
         for step in section.steps if section.of is None else ():
             if id(step) not in built and repeats(step, known):
                 yield Problem("nothing reads the output of this step, so it is not built", step.position,

@@ -89,25 +89,33 @@ def _known(written: s.Expression, genotype: Genotype) -> Settable | None:
 
 def _stride(step: s.Step, genotype: Genotype) -> Settable | None:
     """Returns the stride of the first repetition."""
-    if step.stride is not None:
-        return _known(step.stride, genotype)
     first = step.pipe[0]
     assert isinstance(first, s.Op)
-    written = _given_stride(first)
+    if sets_stride(first, genotype.space):
+        written = _written(first, STRIDE, genotype.space)
+        return _default(first, STRIDE, genotype) if written is None else _known(written, genotype)
+    if step.stride is not None:
+        return _known(step.stride, genotype)
+    written = _written(first, STRIDE, genotype.space)
     if written is not None:
         return _known(written, genotype)
     cell = cell_of(step, genotype)
     return 1 if cell is None or cell.stride is None else _known(cell.stride, genotype)
 
 
-def _given_stride(op: s.Op) -> s.Expression | None:
-    return next((argument.value for argument in op.arguments if argument.name == STRIDE), None)
+def sets_stride(op: s.Op, space: Space) -> bool:
+    """Returns whether an `op` declares a setting `stride` of its own, which hides the stride of the place of use."""
+    defined = space.definitions.ops.get(op.name)
+    formals = () if defined is None else defined.formals
+    own = [formal.default for formal in formals if formal.name == STRIDE]
+    return any(default is None or s.Path((STRIDE,)) not in s.parts_of(default) for default in own)
 
 
 def with_value(step: s.Step, path: tuple[str, ...], new: Settable, genotype: Genotype) -> s.Step:
     """Returns a step with a new value of an attribute that it has.
 
-    A stride that stands in brackets stays there. Any other one is written after the step.
+    A stride that stands in brackets stays there, and so does that of an `op` with a setting `stride`. Any other one is
+    written after the step.
     """
     first, name = step.pipe[0], path[0]
     assert isinstance(first, s.Op)
@@ -116,11 +124,13 @@ def with_value(step: s.Step, path: tuple[str, ...], new: Settable, genotype: Gen
         return _with_op(step, first, new, genotype.space)
     if name == "repeat":
         return replace(step, times=as_written(new))
-    if name == STRIDE and _given_stride(first) is None:
+    in_brackets = sets_stride(first, genotype.space) or _written(first, STRIDE, genotype.space) is not None
+    if name == STRIDE and not in_brackets:
         return replace(step, stride=as_written(new))
     now = value(step, path[:1], genotype)
     changed = with_argument(first, settings_of(first, genotype.space), path, new, now)
-    return replace(step, pipe=(changed, *step.pipe[1:]))
+    after = None if name == STRIDE else step.stride
+    return replace(step, pipe=(changed, *step.pipe[1:]), stride=after)
 
 
 def merged(old: s.Op, new: s.Op, space: Space) -> s.Op:
@@ -142,4 +152,9 @@ def merged(old: s.Op, new: s.Op, space: Space) -> s.Op:
 
 def _with_op(step: s.Step, old: s.Op, new: s.Op, space: Space) -> s.Step:
     changed = replace(step, pipe=(merged(old, new, space),))
-    return changed if _given_stride(new) is None else replace(changed, stride=None)
+    if _written(new, STRIDE, space) is not None:
+        return replace(changed, stride=None)
+    if step.stride is None or not sets_stride(new, space):
+        return changed
+    kept = s.Op(new.name, (s.Argument(STRIDE, step.stride),))
+    return replace(changed, pipe=(merged(merged(old, new, space), kept, space),), stride=None)

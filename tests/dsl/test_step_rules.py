@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dsl
+from dsl.check.unread import unread
 from dsl.report.diff import differences
 from dsl.tree import syntax as s
 
@@ -297,3 +298,42 @@ def test_a_network_has_a_bounded_number_of_steps() -> None:
         dsl.mutate(
             seed("b[8] * 1999, pool * 1", "choose s in steps where s.op is pool s.repeat += 1"), random.Random(0)
         )
+
+
+OWN_STRIDE = """
+op a[kernel, stride=2] = conv[kernel, stride=stride] | batch_norm
+op b[kernel, stride=stride] = conv[kernel, stride=stride] | batch_norm
+op c[kernel] = conv[kernel, stride=stride] | batch_norm
+network {
+  stem: conv[3x3, filters=8]
+  body: BODY
+  head: global_avg_pool | dense[classes]
+}
+mutation rule { choose s in steps  RULE }
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "wanted"),
+    [
+        ("a[3x3]", "where s.stride == 2  s.stride = 4", {"a[3x3, stride=4]"}),
+        ("a[3x3]", "s.stride = any(other { 1, 2 })", {"a[3x3, stride=1]"}),
+        ("a[3x3, 4]", "s.stride = any(other { 2, 4 })", {"a[3x3, 2]"}),
+        ("a[3x3, stride=4]", "s.stride *= 0.5", {"a[3x3, stride=2]"}),
+        ("a[3x3] | relu", "s.stride *= 2", {"a[3x3, stride=4] | relu"}),
+        ("a[3x3] stride 4", "s.stride *= 2", {"a[3x3, stride=4]"}),
+        ("b[3x3]", "where s.stride == 1  s.stride = 2", {"b[3x3] stride 2"}),
+        ("c[3x3] stride 4", "s.op = a[5x5]", {"a[5x5, stride=4]"}),
+        ("c[3x3] stride 4", "s.op = a[5x5, 1]", {"a[5x5, 1]"}),
+        ("a[3x3, 4]", "s.op = c[5x5]", {"c[5x5, stride=4]"}),
+    ],
+)
+def test_the_stride_of_an_op_with_a_setting_stride_is_this_setting(body: str, rule: str, wanted: set[str]) -> None:
+    parent = dsl.loads(OWN_STRIDE.replace("BODY", body).replace("RULE", rule))
+    assert {sections(dsl.mutate(parent, random.Random(number)).genotype) for number in range(10)} == wanted
+
+
+def test_a_stride_after_a_step_that_its_op_does_not_use_is_a_warning() -> None:
+    parent = dsl.loads(OWN_STRIDE.replace("BODY", "a[3x3] stride 4").replace("RULE", "s.stride = 1"))
+    (found,) = [each for each in unread(parent.space, ()) if "stride" in each.message]
+    assert found.message == "op a has a setting 'stride', so it does not use this stride"
