@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +113,7 @@ class Project:
         is_local, owner = where.names.local(declaration) is not None, where.names.owner(declaration)
         if is_local:
             yield from ((where, name) for name in where.names.same(declaration))
+            yield from self._copied(where, declaration)
             if owner is None:
                 return
         # Calls in any file that has `where` may give a setting by its name.
@@ -130,6 +131,24 @@ class Project:
                         if (one.path, name) not in seen:
                             yield one, name
                         seen.add((one.path, name))
+
+    def _copied(self, where: Document, local: Name) -> Iterator[tuple[Document, Name]]:
+        """Yields the places of an input in the copies and the originals of its cell, whose inputs have equal names."""
+        cell = where.names.cell_of(local)
+        seen: set[tuple[Path, Name]] = set()
+        for root in self._roots(where) if cell is not None else ():
+            assert cell is not None
+            documents = self.closure(root)
+            links = {pair for one in documents for pair in one.names.originals.items()}
+            if _first(documents, cell.text) != (where, cell) or not links:
+                continue
+            for text in _linked(cell.text, links) - {cell.text}:
+                found = _first(documents, text)
+                for name in () if found is None else found[0].names.inputs(found[1], local.text):
+                    assert found is not None
+                    if (found[0].path, name) not in seen:
+                        yield found[0], name
+                    seen.add((found[0].path, name))
 
     def rule(self, where: Document, text: str) -> tuple[Document, Name] | None:
         """Returns the rule of this name in the documents that read `where` or that it reads; None if there is none."""
@@ -150,6 +169,14 @@ class Project:
             document = self.document(path)
             if document is not None and any(one.path == where.path for one in self.closure(document)):
                 yield document
+
+
+def _linked(cell: str, links: Collection[tuple[str, str]]) -> set[str]:
+    """Returns the names of a cell, and of all copies and originals to which links lead from it."""
+    found = {cell}
+    while more := {name for link in links if not found.isdisjoint(link) for name in link} - found:
+        found |= more
+    return found
 
 
 def _first(documents: list[Document], text: str) -> tuple[Document, Name] | None:

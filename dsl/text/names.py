@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,7 @@ import lark
 from dsl.text.format import lark_of_tokens
 from dsl.text.parse import line_feeds
 from dsl.text.words import next_declaration
+from dsl.tree import syntax as s
 
 _Tree = lark.Tree[lark.Token]
 
@@ -84,13 +86,16 @@ class Names:
       names: the names.
       extents: the declarations.
       includes: the names of the files that the text includes, with their lines.
-      paths: the second and later names of all paths, such as `kernel` of `t.kernel`.
+      paths: the second and later names of all paths, such as `kernel` of `t.kernel`. In a crossover, the name after
+        `mate.` is no such name: `mate.t` reads the variable `t`.
+      originals: the originals of the cells that are declared with `like`, by the names of these cells.
     """
 
     names: tuple[Name, ...]
     extents: tuple[Extent, ...]
     includes: tuple[tuple[str, int], ...]
     paths: frozenset[str]
+    originals: Mapping[str, str]
 
     @functools.cached_property
     def declared(self) -> Mapping[str, Name]:
@@ -121,6 +126,19 @@ class Names:
             if name.text == local.text and name.scope == local.scope and name.of is None:
                 yield name
 
+    def inputs(self, cell: Name, text: str) -> Iterator[Name]:
+        """Yields all places of an input of a cell that this text declares at `cell`."""
+        local = self.local(Name(text, cell.line, cell.column, cell.scope))
+        if local is not None and local.declares is Kind.STATE:
+            yield from self.same(local)
+
+    def cell_of(self, state: Name) -> Name | None:
+        """Returns the place that declares the cell of an input or a node; None for any other name."""
+        if state.declares is not Kind.STATE:
+            return None
+        return next((name for name in self.names
+                     if name.scope == state.scope and name.declares is Kind.CELL), None)  # fmt: skip
+
     def owner(self, setting: Name) -> str | None:
         """Returns the name of the operation or cell that declares a setting; None for any other name."""
         if setting.declares is not Kind.SETTING:
@@ -140,7 +158,9 @@ def names(text: str) -> Names:
         for item in tree.children:
             if isinstance(item, lark.Tree):
                 found.declaration(item)
-    return Names(tuple(found.names), tuple(found.extents), tuple(found.includes), frozenset(found.paths))
+    return Names(
+        tuple(found.names), tuple(found.extents), tuple(found.includes), frozenset(found.paths), found.originals
+    )
 
 
 def _trees(text: str) -> Iterator[_Tree]:
@@ -174,7 +194,9 @@ class _Collector:
         self.extents: list[Extent] = []
         self.includes: list[tuple[str, int]] = []
         self.paths: set[str] = set()
+        self.originals: dict[str, str] = {}
         self._scope = 0
+        self._crosses = False
 
     def declaration(self, tree: _Tree) -> None:
         """Adds the names of one declaration."""
@@ -182,10 +204,14 @@ class _Collector:
         before = len(self.names)
         if tree.data == "include":
             self.includes.append((str(tokens[-1])[1:-1], tokens[-1].line or 1))
+        self._crosses = tree.data == "crossover"
         self._walk(tree)
         declared = [name for name in self.names[before:] if name.declares not in (None, *LOCAL, Kind.STEP)]
         name, kind = (declared[0].text, declared[0].declares) if declared else (str(tree.data), None)
         first, last = tokens[0], tokens[-1]
+        original = next(tree.find_data("like"), None)
+        if original is not None:
+            self.originals[name] = str(next(filter(_is_name, original.children)))
         self.extents.append(Extent(name, kind, first.line or 1, last.end_line or 1, first.column or 1))
         self._scope += 1
 
@@ -209,7 +235,7 @@ class _Collector:
         if not _is_name(token):
             return
         own = _OWN_NAMES.get(str(parent.data), _none)(parent)
-        if parent.data == "path" and index:
+        if parent.data == "path" and index and not (self._crosses and _follows_mate(token, parent)):
             self.paths.add(str(token))
         elif index in own:
             self._add(token, own[index], None)
@@ -239,6 +265,12 @@ def _tokens(tree: _Tree) -> Iterator[lark.Token]:
 
 def _is_name(part: object) -> bool:
     return isinstance(part, lark.Token) and part.type == "NAME"
+
+
+def _follows_mate(token: lark.Token, path: _Tree) -> bool:
+    """Returns whether a name of a path is the second one, after `mate`."""
+    first, second = itertools.islice(filter(_is_name, path.children), 2)
+    return second is token and first == s.MATE
 
 
 def _none(tree: _Tree) -> Mapping[int, Kind]:

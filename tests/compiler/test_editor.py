@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
+import dsl
 from compiler.main import main
 from dsl.text.names import names
 
@@ -409,6 +411,53 @@ def test_rename_refuses_keywords_and_the_names_of_other_rules(session: Run) -> N
             with pytest.raises(JsonRpcException, match=f"'{new}' would be read as a keyword"):
                 await rename("t in c.terms where t.op is unit", new)
         assert await rename("mutation more", "unit", 9) == text.replace("mutation more", "mutation unit")
+
+    session(talk)
+
+
+@pytest.mark.parametrize(
+    ("word", "after", "old", "new"),
+    [
+        ("gene learning_rate", 5, "learning_rate", "rate"),
+        ("(learning_rate + ", 1, "learning_rate", "rate"),
+        ("mate.learning_rate", 5, "learning_rate", "rate"),
+        ("t in n.terms where mate", 0, "t", "term"),
+        ("mate.t.kernel", 5, "t", "term"),
+        ("cell pair(x)", 10, "x", "image"),
+        ("cell line(x)", 10, "x", "image"),
+        ("cell third(x)", 11, "x", "image"),
+    ],
+)
+def test_rename_reaches_parts_of_the_mate_and_copies_of_cells(
+    session: Run, word: str, after: int, old: str, new: str
+) -> None:
+    text = """gene learning_rate = 0.1 in 0.01 .. 1
+cell pair(x) {
+  a = conv[3x3](x)
+  return a + x
+}
+cell line(x) like pair
+cell third(x) like line
+cell other(y) {
+  a = pair(y) + line(y) + third(y)
+  return a
+}
+network { stem: conv[3x3, filters=8]  body: other  head: global_avg_pool | dense[classes] }
+mutation m { choose mate in pair.nodes, u in mate.terms  u.op = any({ relu, skip }) }
+crossover mixed { learning_rate = (learning_rate + mate.learning_rate) / 2 }
+crossover terms { for n in pair.vertices, t in n.terms where mate has t and mate.t.kernel == 3x3 { t = mate.t } }
+"""
+    dsl.loads(text)
+    expected = re.sub(rf"\b{old}\b", new, text)
+
+    async def talk(editor: Editor) -> None:
+        editor.open("net.cell", text)
+        place = editor.at("net.cell", text, word, after)
+        found = await editor.client.text_document_rename_async(lsp.RenameParams(new_name=new, **place))
+        assert found is not None
+        changed = applied(text, list((found.changes or {})[editor.uri("net.cell")]))
+        assert changed == expected
+        dsl.loads(changed)
 
     session(talk)
 
