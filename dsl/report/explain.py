@@ -7,12 +7,13 @@ import math
 import random
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from dsl.errors import CellError
 from dsl.report.diff import Difference, differences
+from dsl.rules.changes import CHANGES, followed
 from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import candidates, in_brackets, insertable
 from dsl.rules.interpreter import Check, applying, mutate
@@ -179,13 +180,95 @@ def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
         joint = Joint(block.chosen, scene, applying(block))
     if joint.count > MAX_PLACES:
         return MAX_PLACES + 1, math.inf
+    most = MAX_PLACES // max(joint.count, 1)
     for _, bound in joint.combinations():
-        ways = [_ways(statement, bound) for statement in block.rest]
-        if all(many for many, _ in ways):
+        many, keeps = _in_turn(block.rest, bound, most)
+        if many:
             places += 1
             # One combination of values may give every target the value that it has already. This child is not counted.
-            children += _product(many for many, _ in ways) - all(keeps for _, keeps in ways)
+            children += many - keeps
     return places, children
+
+
+def _in_turn(statements: Sequence[s.Statement], scene: Scene, most: int) -> tuple[float, bool]:
+    """Returns an upper bound on the ways to carry out statements in turn, and whether one of them changes nothing.
+
+    Each statement is counted in the genotypes that the statements before it make. The bound is infinite if these may be
+    more than `most`.
+    """
+    changing = [one for one in statements if not isinstance(one, s.Forget | s.Perturb)]
+    if not changing:
+        return 1, True
+    first, *others = changing
+    if not others:
+        return _ways(first, scene)
+    drawn = _draws(first, scene, most)
+    if drawn is None:
+        ways = _ways(first, scene)[0], _in_turn(others, scene, most)[0]
+        return math.inf if all(ways) else 0, False
+    found: list[tuple[float, bool]] = []
+    for numbers in drawn:
+        try:
+            after = CHANGES[type(first)](first, scene, _Drawn(numbers))
+        except Unfit:
+            continue
+        if after is not None:
+            many, keeps = _in_turn(others, followed(scene, after), most // len(drawn))
+            found.append((many, keeps and after.genotype == scene.genotype))
+    return sum(many for many, _ in found), any(keeps for _, keeps in found)
+
+
+class _Drawn(random.Random):
+    """A source of numbers that were chosen before, from 0 to 1, with which a statement makes one of its draws."""
+
+    def __init__(self, numbers: tuple[float, ...]) -> None:
+        super().__init__(0)
+        self._numbers = iter(numbers)
+
+    def random(self) -> float:
+        """Returns the next number."""
+        return next(self._numbers)
+
+
+def _draws(statement: s.Statement, scene: Scene, most: int) -> list[tuple[float, ...]] | None:
+    """Returns the numbers that make each draw of a statement; None if they may be more than `most`."""
+    parts: tuple[Iterable[tuple[float, ...]], ...]
+    match statement:
+        case s.Either() | s.For() | s.Mutate():
+            return None
+        case s.Assign(_, _, s.Function(name)) if name in DISTRIBUTIONS:
+            return None
+        case s.Assign(target, _, s.Any() as value):
+            parts = (_draws_of(candidates(value, target, scene), scene),)
+        case s.Assign(_, _, value):
+            parts = (_draws_in_brackets(value, scene),)
+        case s.Insert(pipe) | s.Connect(_, _, pipe):
+            parts = tuple(
+                _draws_of(insertable(part, scene), scene)
+                if isinstance(part, s.Any)
+                else _draws_in_brackets(part, scene)
+                for part in pipe
+            )
+        case _:
+            parts = ()
+    found = [*itertools.islice((tuple(itertools.chain(*each)) for each in itertools.product(*parts)), most + 1)]
+    return found if len(found) <= most else None
+
+
+def _draws_of(found: Sequence[object], scene: Scene) -> Iterator[tuple[float, ...]]:
+    """Yields the numbers with which each member of a set is drawn, and then the values in its brackets."""
+    for number, member in zip(_numbers(len(found)), found, strict=True):
+        yield from ((number, *inner) for inner in _draws_in_brackets(member, scene))
+
+
+def _draws_in_brackets(op: object, scene: Scene) -> Iterator[tuple[float, ...]]:
+    drawn = [part.value for part in op.arguments if isinstance(part.value, s.Any)] if isinstance(op, s.Op) else []
+    yield from itertools.product(*[_numbers(len(in_brackets(value, scene))) for value in drawn])
+
+
+def _numbers(count: int) -> list[float]:
+    """Returns the numbers that draw each member of a set of this size."""
+    return [(index + 0.5) / count for index in range(count)]
 
 
 def _product(factors: Iterable[float]) -> float:
@@ -204,9 +287,11 @@ def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
             found = [children for places, children in counted if places]
             # A branch that changes nothing is one way, if no other branch applies.
             return (sum(found), False) if any(found) or not found else (1, True)
-        case s.For():
-            turns = [_count(statement.block, inner) for _, inner in Joint((statement,), scene).combinations()]
+        case s.For(_, block):
+            turns = [_count(block, inner) for _, inner in Joint((statement,), scene).combinations()]
             ways = [children + 1 for places, children in turns if places]
+            if len(ways) > 1 and _grows(block):
+                return math.inf, True  # A turn may choose among what the turns before it have inserted.
             return _product(ways) if ways else 0, True
         case s.Insert(pipe) | s.Connect(_, _, pipe):
             return math.prod(_pipe_ways(part, scene) for part in pipe), False
@@ -218,6 +303,11 @@ def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
             return math.inf, False
         case _:
             return 1, False
+
+
+def _grows(block: s.Block) -> bool:
+    """Returns whether a block inserts or connects parts, and draws variables."""
+    return block.drawn > 0 and any(isinstance(part, s.Insert | s.Connect) for part in s.parts_of(block))
 
 
 def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:

@@ -136,3 +136,39 @@ def test_every_shipped_file_is_explained_in_a_hundred_columns(path: Path) -> Non
     assert max(map(len, text.splitlines())) <= 100
     assert all(f"  {rule.name} " in text for rule in seed.space.mutations)
     assert text == as_text(explain(seed, random.Random(1)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "choose t in net.terms  insert relu on t  for u in net.terms { u.op = any({ swish, gelu, elu }) }",
+        "choose t in net.terms  t.op = any({ relu, relu6, conv[3x3] })  t.kernel = any({ 1x1, 5x5 })",
+        "choose t in net.terms  t.op = any({ relu, conv[any({ 1x1, 3x3 })] })  t.kernel.width += any({ 0, 2 })",
+        "choose t in net.terms  insert conv[any({ 1x1, 3x3 })] | any({ relu, skip }) on t  "
+        "for u in net.terms where u.op is conv { u.kernel = any({ 5x5, 7x7 }) }",
+        "choose t in net.terms  t.op = any({ relu, gelu })  t.op = any(other { relu, gelu, elu })",
+        "choose t in net.terms, u in net.terms  t.op = any({ relu, gelu })  u.op = any(other { relu, gelu, elu })",
+        "choose a in net.inputs, b in net.nodes  connect a to b by any({ skip, relu })  "
+        "for t in b.terms { t.op = any({ swish, elu }) }",
+    ],
+)
+def test_the_number_of_children_is_an_upper_bound_if_statements_depend_on_each_other(rule: str) -> None:
+    seed = dsl.loads(f"cell net(x) {{ a = relu(x)  return a }} {NETWORK} mutation m {{ {rule} }}")
+    (fact,) = explain(seed, random.Random(0)).rules
+    rng = random.Random(1)
+    drawn = {dsl.mutate(seed, rng).genotype for _ in range(200)} - {seed}
+    assert fact.applies and fact.children is not None
+    assert len(drawn) <= fact.children <= 5 * len(drawn)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "for n in net.nodes { choose t in net.terms  insert relu on t }",
+        "choose t in net.terms  either { insert relu on t } or { }  for u in net.terms { u.op = any({ swish, gelu }) }",
+        "choose t in net.terms  t.op = any({ conv[1x1], conv[3x3] })  t.kernel.width += uniform(1, 9)",
+    ],
+)
+def test_without_an_upper_bound_no_number_of_children_is_given(rule: str) -> None:
+    (fact,) = explained(f"mutation m {{ {rule} }}").rules
+    assert fact.applies and fact.children is None
