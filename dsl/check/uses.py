@@ -141,6 +141,8 @@ def _bracket_members(value: s.Expression, space: Space) -> Sequence[s.Expression
     if isinstance(excluded, s.Path) and str(excluded) not in space.values:
         raise CellError(f"unknown set {str(excluded)!r}", excluded.position, nearest(str(excluded), space.values),
                         str(excluded))  # fmt: skip
+    for item in excluded.items if isinstance(excluded, s.Set) else ():
+        check_value(item, space, names_at_a_use(space))
     barred = space.values[str(excluded)] if isinstance(excluded, s.Path) else excluded
     keys = {key(space.member(item), space) for item in barred.items} if barred is not None else set()
     found = [item for item in value.range.items if key(space.member(item), space) not in keys]

@@ -227,7 +227,7 @@ class _Drawn(random.Random):
 
     def random(self) -> float:
         """Returns the next number."""
-        return next(self._numbers)
+        return next(self._numbers, 0.0)
 
 
 def _draws(statement: s.Statement, scene: Scene, most: int) -> list[tuple[float, ...]] | None:

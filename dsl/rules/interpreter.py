@@ -296,12 +296,19 @@ def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) ->
 
 def _may_suit(statement: s.Statement, earlier: Sequence[s.Statement], scene: Scene) -> bool:
     """Returns whether a statement that does not apply may apply after other draws of earlier statements."""
-    drawn = [each for each in itertools.dropwhile(lambda each: not _draws(each), earlier)
-             if not isinstance(each, s.Forget | s.Perturb)]  # fmt: skip
+    changing = [each for each in earlier if not _is_aside(each, scene.genotype.space)]
+    drawn = [*itertools.dropwhile(lambda each: not _draws(each), changing)]
     if not drawn or not all(map(partial(_sets_one_part, scene=scene), (statement, *drawn))):
         return bool(drawn)
     read = {scene.bound.get(path.names[0]) for path in s.parts_of(statement) if isinstance(path, s.Path)}
     return any(scene.bound[each.target.names[0]] in read for each in drawn if isinstance(each, s.Assign))
+
+
+def _is_aside(statement: s.Statement, space: Space) -> bool:
+    """Returns whether a statement changes only weights, or a gene that neither cells nor the network read."""
+    if isinstance(statement, s.Assign) and len(statement.target.names) == 1:
+        return statement.target.names[0] in space.genes.keys() - space.network_genes
+    return isinstance(statement, s.Forget | s.Perturb)
 
 
 def _sets_one_part(statement: s.Statement, scene: Scene) -> bool:

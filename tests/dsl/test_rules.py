@@ -683,6 +683,10 @@ def test_a_statement_about_another_part_is_no_reason_for_another_draw() -> None:
     rule = "choose t in c.terms, u in c.terms  t.op = any({ relu, elu, swish, gelu })  u.kernel = any({ 1x1, 5x5 })"
     seed = dsl.loads(LATER.replace("cell c(x) { a = relu(x)  return a }", cell) + f"mutation m {{ {rule} }}")
     assert not any(dsl.mutate(seed, random.Random(number)).rejected for number in range(200))
+    gene = "gene rate = 0.1 in 0.01 .. 1"
+    both = "mutation m { choose t in c.terms  rate *= loguniform(0.5, 2)  t.kernel = any({ 1x1, 5x5 }) }"
+    seed = dsl.loads(gene + LATER.replace("cell c(x) { a = relu(x)  return a }", cell) + both)
+    assert not any(dsl.mutate(seed, random.Random(number)).rejected for number in range(200))
     none = dsl.loads(f"{LATER} mutation m {{ {rule} }}")
     with pytest.raises(dsl.CellError, match="every child that a mutation rule makes") as caught:
         dsl.mutate(none, random.Random(0))
