@@ -16,6 +16,7 @@ from compiler.errors import did_you_mean
 from compiler.graph.resolve import resolve
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.asked import AskedFitness
+from evolve.objectives import is_no_share
 from evolve.observers.keep import Keeper
 from evolve.prepared import Run, bred
 from evolve.records import Proposal
@@ -264,6 +265,10 @@ class AskStudy(Study):
             near = "".join(did_you_mean(missing[0], [name for name in found if name not in needed]))
             example = ", ".join(f"{name}=..." for name in needed)
             raise UsageError(f"the metric {missing[0]!r} of this search is missing{near}: study.tell(trial, {example})")
+        for name in needed:
+            if is_no_share(name, found[name]):
+                advice = self._fitness.objectives.share_advice(name, found[name])
+                raise UsageError(f"the metric {name!r} is {found[name]:g}; {advice}")
         odd = [name for name in found if name not in needed and not math.isfinite(found[name])]
         if odd:
             raise UsageError(f"the metric {odd[0]!r} is {found[odd[0]]}; leave it out, or give a finite number")

@@ -20,6 +20,7 @@ MEASURES = ("params", "mult_adds", "depth", "seconds")  # metrics that every eva
 _SHOWN = 12  # the number of metrics that a message lists
 _COUNTS = ("params", "mult_adds", "depth")
 SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")  # metrics from 0 to 1, of which more is better
+_LARGEST_SHARE = 1 + 1e-6  # the sum of rounded parts may be a little more than 1
 QUALITIES = (*SHARES, "loss")  # metrics on the validation images, of all classes together
 NATURAL: Mapping[str, Direction] = {
     **dict.fromkeys(("fitness", *SHARES), "max"),
@@ -110,9 +111,21 @@ class Objectives(tuple[Objective, ...]):
                 return self._failed(found, f"the evaluation has no metric {one.name!r}, only {', '.join(known)}{near}")
             if not abs(value) < -LOWEST:  # also true for a value that is not a number
                 return self._failed(found, f"the {'fitness' if one.name == natural else one.name} is {value}")
+            if is_no_share(one.name, value):
+                return self._failed(found, f"{one.name} is {value:g}; {self.share_advice(one.name, value)}")
         is_needed = self.first != Objective(natural)  # otherwise the fitness is this metric
         scores = self.scores(full)
         return replace(full if is_needed else found, fitness=scores[0], scores=scores if len(scores) > 1 else ())
+
+    def share_advice(self, name: str, value: float) -> str:
+        """Returns what to do about an objective with the name of a share whose value is not from 0 to 1."""
+        percent = f"give {value / 100:g} for {value:g} %, or " if 1 < value <= 100 else ""
+        ways = {"score" if one.name == name else one.name: one.direction for one in self}
+        lower = f"; if less is better: {pasted('search.metric', 'loss')}" if len(self) == 1 and value < 0 else ""
+        return (
+            f"a metric of this name is from 0 to 1: {percent}choose another name, such as "
+            f"{pasted('search.objectives', ways)}{lower}"
+        )
 
     def _failed(self, found: Evaluation, reason: str) -> Evaluation:
         return replace(found, fitness=self.worst, status="failed", error=reason, graph="")
@@ -125,6 +138,14 @@ def _direction(word: str) -> Direction:
 def is_share(name: str) -> bool:
     """Whether a metric is a number from 0 to 1, of which more is better."""
     return name in SHARES or name.startswith(RECALL)
+
+
+def is_no_share(name: str, value: float) -> bool:
+    """Whether a metric has the name of a share, and a finite value that is not from 0 to 1.
+
+    A failed individual has the fitness 0 if the fitness is a share, so a share below 0 would be worse than a failure.
+    """
+    return is_share(name) and math.isfinite(value) and not 0 <= value <= _LARGEST_SHARE
 
 
 def metric_of(evaluation: Evaluation, name: str) -> float:

@@ -30,7 +30,7 @@ from evolve.fitness import table_files
 from evolve.fitness.base import Fitness, parsed
 from evolve.fitness.facts import Facts
 from evolve.fitness.table_files import Row, Table
-from evolve.objectives import MEASURES
+from evolve.objectives import MEASURES, is_no_share
 from evolve.records import Evaluation, Task
 from evolve.settings import TableSettings
 
@@ -67,6 +67,13 @@ class TableFitness(Fitness):
                     f"search.objectives has {one.name!r}, which is {values.pop():g} in every row of {found.own.path}: "
                     "an objective must differ between individuals"
                 )
+            for value in values:
+                if is_no_share(one.name, value):
+                    raise UsageError(
+                        f"{one.name} is {value:g} in a row of {found.own.path}; "
+                        f"{self.objectives.share_advice(one.name, value)}, and rename the column in the file and in "
+                        "table.metrics"
+                    )
         return found
 
     @property

@@ -105,6 +105,7 @@ def test_results_that_are_refused(gin: str, work: str, capsys: pytest.CaptureFix
     for flags, message in (
         (["--id=2", "--fitness=0.5"], "individual 2 of"),
         (["--id=1", "--metric=latency_ms=4"], "the metric 'accuracy' of this search is missing"),
+        (["--id=1", "--fitness=-0.5"], "the metric 'accuracy' is -0.5; a metric of this name is from 0 to 1"),
     ):
         assert main.run(["tell", work, *flags]) == 2
         assert message in capsys.readouterr().err

@@ -285,6 +285,11 @@ def test_a_trial_may_be_told_by_its_id_after_a_restart(tmp_path: Path) -> None:
         ({"accuracy": 0.5, "fitness": 0.5}, "fitness and accuracy are two names of the same metric"),
         ({"accuracy": 0.5, "params": 7}, "params follows from the network"),
         ({"accuracy": 0.5, "latency_ms": float("inf")}, "the metric 'latency_ms' is inf; leave it out"),
+        ({"accuracy": -0.5}, "'accuracy' is -0.5; .* from 0 to 1: .*'score': 'max'.* if less is better: .*'loss'"),
+        (
+            {"fitness": 93.1},
+            "the metric 'accuracy' is 93.1; a metric of this name is from 0 to 1: give 0.931 for 93.1 %",
+        ),
     ],
 )
 def test_mistakes_in_a_result(told: dict[str, Any], message: str, tmp_path: Path) -> None:

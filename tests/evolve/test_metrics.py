@@ -202,6 +202,26 @@ def test_a_metric_of_a_function_that_is_not_finite_fails_the_individual(monkeypa
     assert (found.status, found.error) == ("failed", "the metric watts is inf")
 
 
+def test_a_function_that_fails_is_below_every_negative_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share below 0 would be below the fitness 0 of a failed individual."""
+    shares = replace(function(monkeypatch, {"accuracy": -0.5}), objectives=Objectives([Objective("accuracy")]))
+    found = shares.evaluate(task())
+    assert (found.status, found.fitness) == ("failed", 0.0) and "accuracy is -0.5; a metric of this name" in found.error
+    other = replace(function(monkeypatch, {"score": -0.5}), objectives=Objectives([Objective("score")]))
+    assert (other.evaluate(task()).fitness, other.objectives.worst) == (-0.5, LOWEST)
+
+
+def test_a_column_of_a_table_in_percent_is_no_share(tmp_path: Path) -> None:
+    columns = made_table.columns()
+    path = made_table.write(tmp_path / "percent.npz", **{**columns, "accuracy": columns["c10_test_acc_200"]})
+    made = spec(path)
+    objectives = Objectives([Objective("accuracy"), Objective("mult_adds", "min")])
+    asked = replace(made, own=replace(made.own, metrics=("accuracy",)), objectives=objectives)
+    with pytest.raises(UsageError, match=r"accuracy is .* in a row of .*; a metric of this name .*rename the column"):
+        asked.checked(dsl.load("nasbench201.cell"), str)
+    replace(asked, objectives=Objectives([Objective("fitness")])).checked(dsl.load("nasbench201.cell"), str)
+
+
 def test_a_column_of_a_table_that_is_constant_is_no_objective(tmp_path: Path) -> None:
     columns = made_table.columns()
     path = made_table.write(tmp_path / "same.npz", **{**columns, "c10_test_acc_200": columns["c10_test_acc_200"] * 0})

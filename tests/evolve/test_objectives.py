@@ -85,6 +85,39 @@ def test_a_fitness_must_be_finite_and_above_that_of_failed_individuals(value: fl
     assert (judged.status, judged.error) == ("failed", f"the fitness is {value}")
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "advice"),
+    [
+        (
+            "accuracy",
+            -0.5,
+            "--gin_param=\"search.objectives={'score': 'max'}\"; if less is better: --gin_param=\"search.me",
+        ),
+        (
+            "accuracy",
+            93.0,
+            "give 0.93 for 93 %, or choose another name, such as --gin_param=\"search.objectives={'score'",
+        ),
+        ("recall_cat", 300.0, "choose another name, such as"),
+    ],
+)
+def test_a_share_that_is_not_from_0_to_1_fails_the_individual(metric: str, value: float, advice: str) -> None:
+    for natural in (metric, "fitness"):
+        found = Evaluation(value, metrics=((metric, value),))
+        judged = Objectives([Objective(metric)]).judged(found, natural)
+        assert (judged.status, judged.fitness) == ("failed", 0.0)
+        assert judged.error.startswith(f"{metric} is {value:g}; a metric of this name is from 0 to 1: ")
+        assert advice in judged.error
+    several = Objectives([Objective(metric), Objective("loss", "min")])
+    found = Evaluation(value, metrics=((metric, value), ("loss", -0.5)))
+    assert "={'score': 'max', 'loss': 'min'}" in several.judged(found, metric).error
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, sum([1 / 49] * 49) + 1e-9])
+def test_a_share_may_be_rounded(value: float) -> None:
+    assert ACCURACY.judged(Evaluation(value), "accuracy").fitness == value
+
+
 def test_objectives_can_be_sent_to_workers_and_are_one_text() -> None:
     assert pickle.loads(pickle.dumps(BOTH)) == BOTH
     assert str(BOTH) == "accuracy max, mult_adds min, loss min"
