@@ -48,6 +48,7 @@ class Trial:
       rule: the rule that made the individual.
       input_shape: the shape (height, width, channels) of the images.
       classes: the number of classes.
+      search: the id of the search.
     """
 
     id: int
@@ -58,6 +59,7 @@ class Trial:
     rule: str
     input_shape: tuple[int, int, int]
     classes: int
+    search: str
 
     @property
     def text(self) -> str:
@@ -77,17 +79,19 @@ class Trial:
 class AskStudy(Study):
     """A search whose individuals the caller evaluates. Several threads and processes may ask and tell at once.
 
-    A trial belongs to the process that asked for it. If the process ends without a result, `ask` offers the trial
-    again, to any process. A trial may also be told by its id, for example after a restart.
+    A trial belongs to the process that asked for it, also if the study is made again. If the process ends without a
+    result, `ask` offers the trial again, to any process. A trial may also be told by its id, for example after a
+    restart.
 
     Args:
       prepared: the search, with the facts of its images. Its work directory has the search already.
+      search: the id of the search, which no other search has.
     """
 
-    def __init__(self, prepared: Run) -> None:
+    def __init__(self, prepared: Run, search: str) -> None:
         super().__init__(prepared.folder)
         assert isinstance(prepared.fitness, AskedFitness)
-        self._prepared, self._fitness = prepared, prepared.fitness
+        self._prepared, self._fitness, self._search = prepared, prepared.fitness, search
         facts = prepared.fitness.known
         self._cells = prepared.space(facts.input_shape, facts.classes)
         self._claims = Claims(prepared.folder)
@@ -128,8 +132,14 @@ class AskStudy(Study):
             `fitness` stands for the first objective, and `seconds` are the seconds of the evaluation.
 
         Raises:
-          UsageError: the trial has a result already or does not exist, or a metric is missing or is not a number.
+          UsageError: the trial has a result already, does not exist or is of another search, or a metric is missing or
+            is not a number.
         """
+        if isinstance(trial, Trial) and trial.search != self._search:
+            raise UsageError(
+                f"this trial is individual {trial.id} of another search, with the folder {trial.directory}; tell it to "
+                f"the study that it was asked from, and not to that of {self.folder}"
+            )
         id = trial.id if isinstance(trial, Trial) else operator.index(trial)
         found = self._checked(metrics, error)
         seconds = found.pop("seconds", 0.0)
@@ -155,7 +165,10 @@ class AskStudy(Study):
         return [row.id for row in self._rows("where status = 'running' order by id")]
 
     def close(self) -> None:
-        """Gives up the trials of this study, which are then offered again. The end of the process does the same."""
+        """Gives up the trials that this study was asked for, which are then offered again.
+
+        The end of the process gives up all trials of the process.
+        """
         with self._thread:
             self._claims.close()
 
@@ -234,6 +247,7 @@ class AskStudy(Study):
             proposal.rule,
             facts.input_shape,
             facts.classes,
+            self._search,
         )
 
     # Results.

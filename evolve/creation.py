@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import is_dataclass, replace
 from os import PathLike
@@ -31,6 +32,7 @@ from evolve.store.database import reading
 from evolve.store.store import Store
 
 _SPACE, _SETTINGS = "space.cell", "config.gin"
+_ID = "search"  # the note in a store with the id of the search, by which a trial of another search is refused
 _GIVEN = ("seed_file", "params", "seed", "algorithm", "fitness", "executor")  # settings that `create` sets itself
 
 
@@ -66,10 +68,12 @@ def _begun(config: Config, folder: Path, changed: bool, is_stored: bool) -> AskS
         facts = prepared.fitness.find_facts(None if noted is None else Facts.read(noted))
         store.sign(identity, prepared.settings())
         note(prepared, store, facts)
+        id = store.noted(_ID) or uuid.uuid4().hex
+        store.note(_ID, id)
         if not is_stored:  # the file must have the limits that were signed last, because `resume` compares both
             filesystem.write(folder / _SPACE, prepared.fitness.space.encode())
             filesystem.write(folder / _SETTINGS, _gin(config).encode())
-    return AskStudy(prepared.with_facts(facts))
+    return AskStudy(prepared.with_facts(facts), id)
 
 
 def _gin(config: Config) -> str:

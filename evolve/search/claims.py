@@ -1,13 +1,15 @@
 """The claims of processes on trials: each trial in the hands of a process has a file that this process locks.
 
 The end of a process releases its locks, also if the process is killed. So another process can find the trials that were
-asked for and will not be told any more.
+asked for and will not be told any more. A lock lasts longer than the study that took it: a notebook may make the study
+again while the trial is being evaluated.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 from pathlib import Path
 from typing import IO
 
@@ -16,8 +18,14 @@ TRIALS = "trials"  # the folder in the work directory with a folder for each tri
 _CLAIM, _GIVEN = ".asked", ".given"
 
 
+@functools.cache
+def _held(folder: Path) -> dict[int, IO[str]]:
+    """Returns the files that this process has locked in a folder of trials, by the ids of the trials."""
+    return {}
+
+
 class Claims:
-    """The claims of one process, or of one study in it. The caller holds the lock of the work directory.
+    """The claims of one study. The caller holds the lock of the work directory.
 
     Args:
       folder: the work directory.
@@ -25,7 +33,8 @@ class Claims:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / TRIALS
-        self._held: dict[int, IO[str]] = {}
+        self._held = _held(self._folder.resolve())
+        self._own: set[int] = set()  # the ids of the trials that this study has claimed
 
     def directory(self, id: int) -> Path:
         """Returns the folder for the files of a trial, which is made if it is missing."""
@@ -38,17 +47,19 @@ class Claims:
 
         A trial that `evolve ask` has given to a program is not free, because the end of that program is not seen.
         """
-        return id not in self._held and not (self._folder / str(id) / _GIVEN).exists() and self.take(id)
+        return not (self._folder / str(id) / _GIVEN).exists() and self.take(id)
 
     def take(self, id: int) -> bool:
-        """Claims a trial. Returns False if another process has it."""
+        """Claims a trial. Returns False if a process has it, this one included."""
         claim = (self.directory(id) / _CLAIM).open("a")
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             claim.close()
             return False
+        self.release(id)  # this process may have a trial of a search that was in this folder before
         self._held[id] = claim
+        self._own.add(id)
         return True
 
     def give(self, id: int) -> None:
@@ -58,6 +69,7 @@ class Claims:
 
     def release(self, id: int) -> None:
         """Gives up the claim on a trial, so that the trial is offered again."""
+        self._own.discard(id)
         claim = self._held.pop(id, None)
         if claim is not None:
             claim.close()
@@ -72,6 +84,6 @@ class Claims:
             path.rmdir()
 
     def close(self) -> None:
-        """Gives up all claims."""
-        for id in [*self._held]:
+        """Gives up all claims of the study."""
+        for id in [*self._own]:
             self.release(id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -267,6 +268,51 @@ def test_a_trial_belongs_to_a_process_until_it_ends(tmp_path: Path) -> None:
     assert (again.id, study.ask().id) == (1, 3)
     study.close()
     assert begun(tmp_path).ask().id == 1
+
+
+def test_a_trial_belongs_to_its_process_when_the_study_is_made_again(tmp_path: Path) -> None:
+    """A notebook runs its cell with `create` again, and may keep the trial, its id or nothing of it."""
+    first = begun(tmp_path).ask()
+    study = begun(tmp_path)
+    second = study.ask()
+    study = begun(tmp_path)
+    assert (first.id, second.id, study.ask().id, study.pending) == (1, 2, 3, [1, 2, 3])
+    study.tell(first, accuracy=0.5)
+    study.tell(study.trial(2), accuracy=0.5)
+    study.tell(3, accuracy=0.5)
+    assert not [*(tmp_path / "work" / "trials").iterdir()]
+
+
+def test_a_study_gives_up_its_own_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = begun(tmp_path), begun(tmp_path)
+    assert (one.ask().id, other.ask().id, one.ask().id) == (1, 2, 3)
+    one.close()
+    monkeypatch.chdir(tmp_path)
+    again = evolve.create("space.cell", workdir="work", algorithm=ALGORITHMS[0](), input_shape=(8, 8, 3))
+    assert [again.ask().id for _ in range(3)] == [1, 3, 4]
+    other.close()
+    assert again.ask().id == 2
+
+
+def test_a_folder_may_have_another_search_later(tmp_path: Path) -> None:
+    begun(tmp_path).ask()
+    shutil.rmtree(tmp_path / "work")
+    study = begun(tmp_path, seed=1)
+    assert study.ask().id == 1
+    study.close()
+    assert [study.ask().id, study.ask().id] == [1, 2]
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_trial_of_another_search_is_refused(seed: int, tmp_path: Path) -> None:
+    one, other = begun(tmp_path / "one"), begun(tmp_path / "other", seed=seed)
+    trial = one.ask()
+    other.ask()
+    with pytest.raises(UsageError, match=r"individual 1 of another search, with the folder .*one/work/trials/1; tell"):
+        other.tell(trial, accuracy=0.99)
+    assert other.pending == [1]
+    begun(tmp_path / "one").tell(trial, accuracy=0.5)
+    assert one[1].fitness == 0.5
 
 
 def test_a_trial_may_be_told_by_its_id_after_a_restart(tmp_path: Path) -> None:
