@@ -91,7 +91,7 @@ def tell(folder: Path, id: str | None, fitness: str | None, metrics: Sequence[st
     if error is None and not values:
         raise UsageError(f"give the result: evolve tell {where} --id={id} --fitness=0.9, or --error='...'")
     study = resume(folder)
-    study.tell(_whole(id), error=error or "", **values)
+    study.tell_named(_whole(id), values, error or "")
     return _about(study, int(id))
 
 

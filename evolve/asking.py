@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler.errors import did_you_mean
+from compiler.errors import did_you_mean, raised
 from compiler.graph.resolve import resolve
 from evolve.errors import SearchError, UsageError
-from evolve.fitness.asked import AskedFitness
+from evolve.fitness.asked import NO_METRIC, REASON, AskedFitness
 from evolve.objectives import is_no_share
 from evolve.observers.keep import Keeper
 from evolve.prepared import Run, bred
@@ -122,14 +122,28 @@ class AskStudy(Study):
                 self._claims.release(id)
             raise
 
-    def tell(self, trial: Trial | int, *, error: str = "", **metrics: float) -> None:
+    def tell(self, trial: Trial | int, /, *, error: str | BaseException | None = None, **metrics: float) -> None:
         """Stores the result of a trial.
 
         Args:
           trial: the trial, or its id.
-          error: why the evaluation failed; the individual then counts as failed.
+          error: why the evaluation failed, as a text or as the exception; the individual then counts as failed.
           **metrics: the metrics by name. Those of the objectives are needed: `accuracy`, if no setting names others.
             `fitness` stands for the first objective, and `seconds` are the seconds of the evaluation.
+
+        Raises:
+          UsageError: the trial has a result already, does not exist or is of another search, or a metric is missing or
+            is not a number.
+        """
+        self.tell_named(trial, metrics, _reason(error))
+
+    def tell_named(self, trial: Trial | int, metrics: Mapping[str, float], error: str = "") -> None:
+        """Stores the result of a trial, as `tell` does, with metrics of any name.
+
+        Args:
+          trial: the trial, or its id.
+          metrics: the metrics by name.
+          error: why the evaluation failed; empty if it did not fail.
 
         Raises:
           UsageError: the trial has a result already, does not exist or is of another search, or a metric is missing or
@@ -266,6 +280,8 @@ class AskStudy(Study):
 
     def _checked(self, given: Mapping[str, float], error: str) -> dict[str, float]:
         """Returns the metrics as numbers, after a check that they are those that the search needs."""
+        if REASON in given:
+            raise UsageError(NO_METRIC)
         first = self._fitness.objectives.first.name
         named = {first if name == "fitness" else name: value for name, value in given.items()}
         if len(named) < len(given):
@@ -298,6 +314,29 @@ def _number(name: str, value: object) -> float:
     if name in _COMPUTED:
         raise UsageError(f"{name} follows from the network, and the search computes it: leave it out")
     try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"the metric {name!r} is {value!r}; it must be a number") from None
+    if name == "seconds" and number < 0:
+        raise UsageError(
+            f"seconds is {number:g}; the seconds of an evaluation are 0 or more: leave them out, or correct"
+        )
+    return number
+
+
+def _reason(error: object) -> str:
+    """Returns why an evaluation failed; empty if it did not fail.
+
+    Raises:
+      UsageError: the reason is neither a text nor an exception, or has no words.
+    """
+    if error is None or error == "":
+        return ""
+    if isinstance(error, BaseException):
+        return raised(error)
+    if isinstance(error, str) and error.strip():
+        return error
+    raise UsageError(
+        f"error is {error!r}; it must be the reason of a failure, as a text or as the exception: "
+        f"study.tell(trial, error='out of memory'), and left out if the evaluation has not failed; {NO_METRIC}"
+    )

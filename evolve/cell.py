@@ -16,7 +16,7 @@ from compiler.errors import CompileError
 from compiler.filesystem import Place, Remote, place
 from compiler.main import main
 from evolve.found import MANY, Found, as_compile_error, best_of
-from evolve.store.database import FILE, reading
+from evolve.store.database import FILE, LARGEST_ID, reading
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -34,7 +34,7 @@ def find(name: str) -> Found | None:
       CompileError: the search does not exist, or does not have the individual.
     """
     before, _, after = name.rpartition(":")
-    id = int(after) if before and re.fullmatch("[0-9]{1,18}", after) and not _is_search(Path(name)) else None
+    id = int(after) if before and re.fullmatch("[0-9]{1,1000}", after) and not _is_search(Path(name)) else None
     named = name if id is None else before
     folder = _work_directory(named)
     if folder is None and id is None:
@@ -45,7 +45,8 @@ def find(name: str) -> Found | None:
         facts = dict(db.execute("select key, value from meta").fetchall())
         best = best_of(db, facts, folder)
         wanted = best if id is None else id
-        row = db.execute("select genotype, fitness from individuals where id = ?", (wanted,)).fetchone()
+        bound = None if wanted is None or wanted > LARGEST_ID else wanted
+        row = db.execute("select genotype, fitness from individuals where id = ?", (bound,)).fetchone()
         count = db.execute("select count(*) from individuals").fetchone()[0]
     if wanted is None:
         raise CompileError(f"the search in {folder} has no best individual yet; it needs a finished individual")

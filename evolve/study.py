@@ -18,7 +18,7 @@ from evolve.objectives import Objective, Objectives
 from evolve.records import Individual
 from evolve.search.front import Front
 from evolve.store import export_table
-from evolve.store.database import FILE, RANK, RANKED, explained_errors, reading
+from evolve.store.database import FILE, LARGEST_ID, RANK, RANKED, explained_errors, reading
 from evolve.store.retraining import retrained_in
 from evolve.store.rows import INDIVIDUAL
 
@@ -225,7 +225,8 @@ class Study:
         Raises:
           MissingIndividual: the search has no individual with this id.
         """
-        found = self._rows("where id = ?", operator.index(id))
+        number = operator.index(id)
+        found = self._rows("where id = ?", number) if abs(number) <= LARGEST_ID else []
         if not found:
             count = len(self)
             listed = f"it has {count}, from 1 to {count}" if count else "it has none yet"

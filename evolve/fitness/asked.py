@@ -26,6 +26,8 @@ ASK = "ask"  # the name of this source in `search.fitness`
 _UNUSED: Mapping[str, object] = {
     "budget": None, "storage": "", "rungs": (), "repeats": 1, "finalists": None, "callbacks": (), "measure": "",
 }  # fmt: skip
+REASON = "error"  # what is told in place of metrics if an individual has failed
+NO_METRIC = f"{REASON} cannot be the name of a metric, because it is the reason of a failure: call it {REASON}_rate"
 _WITHOUT = "which is for individuals that the search itself evaluates"
 
 
@@ -41,6 +43,9 @@ class AskedFitness(ImagesFitness):
     def check(cls, search: SearchSettings) -> None:
         """Checks that no setting of the search is set that only an evaluation by the search itself reads."""
         super().check(search)
+        if REASON in search.metrics:
+            setting = "search.objectives" if search.objectives else "search.metric"
+            raise UsageError(f"{setting} has {REASON!r}; {NO_METRIC}")
         for name, unset in _UNUSED.items():
             value = getattr(search, name)
             if value != unset:

@@ -30,6 +30,7 @@ create table meta (key text primary key, value text not null);
 pragma user_version={SCHEMA};
 commit;
 """
+LARGEST_ID = 2**63 - 1  # the largest whole number that SQLite can take
 RANK = "rung desc, fitness desc, params, mult_adds, finished"  # the order of `records.rank`
 RANKED = "status = 'done' and finished > 0"  # the condition for an individual to have a place in this order
 WRITE_AHEAD = "pragma journal_mode=wal"  # lets other programs read while the search runs
@@ -52,6 +53,8 @@ def explained_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except sqlite3.ProgrammingError:  # a mistake of this program, and no fault of the file
+        raise
     except sqlite3.IntegrityError as error:
         raise SearchError(f"{path}: {error}") from error
     except sqlite3.DatabaseError as error:

@@ -105,6 +105,8 @@ def test_results_that_are_refused(gin: str, work: str, capsys: pytest.CaptureFix
     for flags, message in (
         (["--id=2", "--fitness=0.5"], "individual 2 of"),
         (["--id=1", "--metric=latency_ms=4"], "the metric 'accuracy' of this search is missing"),
+        (["--id=1", "--fitness=0.5", "--metric=error=1"], "error cannot be the name of a metric"),
+        (["--id=1", "--fitness=0.5", "--metric=seconds=-5"], "seconds is -5; the seconds of an evaluation are 0"),
         (["--id=1", "--fitness=-0.5"], "the metric 'accuracy' is -0.5; a metric of this name is from 0 to 1"),
     ):
         assert main.run(["tell", work, *flags]) == 2
@@ -112,6 +114,17 @@ def test_results_that_are_refused(gin: str, work: str, capsys: pytest.CaptureFix
     assert main.run(["tell", work, "--id=1", "--fitness=0.5"]) == 0
     assert main.run(["tell", work, "--id=1", "--fitness=0.5"]) == 2
     assert "individual 1 of" in (err := capsys.readouterr().err) and "has a result already" in err
+
+
+def test_metrics_with_names_of_parameters(gin: str, work: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["ask", gin, work]) == 0
+    names = ("trial", "self", "metrics")
+    metrics = [f"--metric={name}=1" for name in names]
+    assert main.run(["tell", work, "--id=99", "--fitness=0.5", *metrics]) == 2
+    assert "individual 99 of" in capsys.readouterr().err
+    assert main.run(["tell", work, "--id=1", "--fitness=0.5", *metrics]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"{name} 1" in printed for name in names)
 
 
 def test_a_search_that_evaluates_itself(

@@ -194,6 +194,34 @@ def test_failures(tmp_path: Path) -> None:
     assert repr(study).startswith(f"<study of {tmp_path / 'work'}: 5 individuals, 2 of them failed, best ")
 
 
+def test_a_failure_may_be_told_by_its_exception(tmp_path: Path) -> None:
+    study = begun(tmp_path)
+    try:
+        int("many")
+    except ValueError as error:
+        study.tell(study.ask(), error=error)
+    study.tell(study.ask(), error=MemoryError())
+    study.tell(study.ask(), error=None, accuracy=0.5)
+    first, second, third = (one.error for one in study)
+    assert first.endswith("int(\"many\")\nValueError: invalid literal for int() with base 10: 'many'")
+    assert (second, third) == ("MemoryError", "")
+
+
+@pytest.mark.parametrize("wrong", [7, 0.5, 0, ValueError, b"no memory", " "])
+def test_a_reason_that_is_no_text_is_refused(wrong: Any, tmp_path: Path) -> None:
+    study = begun(tmp_path)
+    trial = study.ask()
+    with pytest.raises(UsageError, match=r"it must be the reason of a failure, as a text or as the exception: study.t"):
+        study.tell(trial, error=wrong)
+    assert study.pending == [1]
+
+
+def test_metrics_with_names_of_parameters(tmp_path: Path) -> None:
+    study = begun(tmp_path)
+    study.tell(study.ask(), accuracy=0.5, **{"self": 1, "trial": 2, "metrics": 3})
+    assert study[1].metrics == {"accuracy": 0.5, "self": 1, "trial": 2, "metrics": 3}
+
+
 def test_duplicates_take_the_result_of_the_first_one(tmp_path: Path) -> None:
     study = begun(tmp_path, reuse=True)
     finish(study, 60)
@@ -331,6 +359,8 @@ def test_a_trial_may_be_told_by_its_id_after_a_restart(tmp_path: Path) -> None:
         ({"accuracy": 0.5, "fitness": 0.5}, "fitness and accuracy are two names of the same metric"),
         ({"accuracy": 0.5, "params": 7}, "params follows from the network"),
         ({"accuracy": 0.5, "latency_ms": float("inf")}, "the metric 'latency_ms' is inf; leave it out"),
+        ({"accuracy": 0.5, "seconds": -5}, "seconds is -5; the seconds of an evaluation are 0 or more"),
+        ({"accuracy": 10**400}, "the metric 'accuracy' is 1000.*; it must be a number"),
         ({"accuracy": -0.5}, "'accuracy' is -0.5; .* from 0 to 1: .*'score': 'max'.* if less is better: .*'loss'"),
         (
             {"fitness": 93.1},
@@ -353,8 +383,9 @@ def test_mistakes_in_an_id(tmp_path: Path) -> None:
     study.tell(study.ask(), accuracy=0.5)
     with pytest.raises(UsageError, match=r"individual 2 of .* has a result already; .* have no result: 1$"):
         study.tell(2, accuracy=0.5)
-    with pytest.raises(UsageError, match=r"individual 9 of .* does not exist; .* have no result: 1$"):
-        study.trial(9)
+    for id in (9, 2**70):
+        with pytest.raises(UsageError, match=rf"individual {id} of .* does not exist; .* have no result: 1$"):
+            study.trial(id)
 
 
 @pytest.mark.parametrize(
@@ -375,6 +406,7 @@ def test_mistakes_in_an_id(tmp_path: Path) -> None:
             "search.callbacks is .*, which is for individuals that the search itself",
         ),
         ({"params": {"G": 1}}, "G"),
+        ({"objectives": {"error": "min"}}, "search.objectives has 'error'; error cannot be the name .* error_rate"),
         ({"metric": "accuracy_2"}, "search.metric is 'accuracy_2'"),
     ],
 )

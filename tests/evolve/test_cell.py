@@ -209,7 +209,7 @@ def test_params_and_overlays_change_an_individual(here: Path, capsys: pytest.Cap
         ("none.cell", "file not found: 'none.cell'"),
         (f"{WORK}:best", "is not a .cell file"),
         (f"{WORK}:{10**17}", "has no individual 100000000000000000"),
-        (f"{WORK}:{10**30}", "is not a .cell file"),
+        (f"{WORK}:{10**30}", f"the search in runs/my search has no individual {10**30}; it has 5, from 1 to 5"),
         (f"{WORK}:\u0663", "is not a .cell file"),
         (f"{WORK}:-1", "is not a .cell file"),
         (":3", "':3' is not a .cell file"),

@@ -89,7 +89,7 @@ def test_the_front_has_individuals_of_the_highest_rung_alone(objectives: str, fr
 
 
 def test_a_missing_individual(found: Path) -> None:
-    for id in (0, 6, -1):
+    for id in (0, 6, -1, 2**63, 2**70, -(2**70)):
         with pytest.raises(LookupError, match=f"no individual {id}; it has 5, from 1 to 5") as raised:
             evolve.open(found)[id]
         assert isinstance(raised.value, UsageError)
