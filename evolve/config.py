@@ -214,9 +214,9 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
         why["latency"] = f"neither search.metric nor search.objectives has {LATENCY!r}"
     read = {"training.epochs"} if "training" not in not_read else set()  # FLOPs are computed from it
     if not config.search.rungs:
-        why["search.reduction"] = f"search.rungs is (): {pasted('search.rungs', (3, 9, 27))}"
+        why.setdefault("search.reduction", f"search.rungs is (): {pasted('search.rungs', (3, 9, 27))}")
     if config.search.finalists is None:
-        why["search.finalist_repeats"] = f"search.finalists is None: {pasted('search.finalists', 5)}"
+        why.setdefault("search.finalist_repeats", f"search.finalists is None: {pasted('search.finalists', 5)}")
     reasons = {name: why.get(name, why.get(name.partition(".")[0], "")) for name in parsed.bound()}
     found = [name for name, reason in reasons.items() if reason and name not in read]
     for name in found:

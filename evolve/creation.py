@@ -120,6 +120,8 @@ def create(
     for name in search:
         if name not in names:
             raise UsageError(f"{name!r} is not an argument of evolve.create{did_you_mean(name, names)}")
+        if reason := AskedFitness.not_read.get(f"search.{name}"):
+            raise UsageError(f"nothing reads search.{name}: search.fitness is {ASK!r}, {reason}; leave {name} out")
     made = RegularizedEvolution() if algorithm is None else algorithm
     if isinstance(made, type) or not is_dataclass(made):
         raise UsageError(f"algorithm is {made!r}; give an algorithm with its settings, such as evolve.RandomSearch()")

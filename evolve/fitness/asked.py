@@ -28,6 +28,8 @@ _UNUSED: Mapping[str, object] = {
 }  # fmt: skip
 REASON = "error"  # what is told in place of metrics if an individual has failed
 NO_METRIC = f"{REASON} cannot be the name of a metric, because it is the reason of a failure: call it {REASON}_rate"
+# The settings that it does not read either, but that a gin file may have, because the file may serve several searches.
+_IDLE = ("timeout", "retries", "keep_best", "reduction", "stop", "finalist_repeats", "measure_seconds")
 _WITHOUT = "which is for individuals that the search itself evaluates"
 
 
@@ -37,7 +39,10 @@ class AskedFitness(ImagesFitness):
     own: AskSettings
     settings = AskSettings
     metric = "accuracy"
-    not_read: ClassVar[Mapping[str, str]] = {"training": "which trains nothing"}
+    not_read: ClassVar[Mapping[str, str]] = {
+        "training": "which trains nothing",
+        **{f"search.{name}": "which has no workers and keeps no weights" for name in _IDLE},
+    }
 
     @classmethod
     def check(cls, search: SearchSettings) -> None:

@@ -75,6 +75,11 @@ def test_a_whole_search(gin: str, work: str, tmp_path: Path, capsys: pytest.Capt
             ["ask", "WORK", "GIN", "--gin_param=training.epochs=1"],
             "nothing reads training.epochs: search.fitness is 'ask'",
         ),
+        (
+            ["ask", "WORK", "GIN", "--gin_param=search.timeout=5"],
+            "nothing reads search.timeout: search.fitness is 'ask'",
+        ),
+        (["ask", "WORK", "GIN", "--gin_param=search.reduction=4"], "nothing reads search.reduction: search.fitness is"),
         (["ask", "WORK", "GIN", "--gin_param=search.budget='1h'"], "search.budget is '1h'"),
         (["ask", "WORK", "GIN", "--gin_param=search.rungs=(1, 3)"], "search.rungs is (1, 3)"),
         (["ask", "WORK", "GIN", "--resume=yes"], "--resume is 'yes'"),
