@@ -102,6 +102,8 @@ def check(
 ) -> None:
     """Checks that the values of a record are in the domains of its settings, and converts equal values to one form.
 
+    Values have the types of Python's literals then, so that a gin file can have their texts.
+
     Args:
       scope: the part of the settings' names before the dot, such as `training`.
       record: the dataclass with the settings.
@@ -115,11 +117,32 @@ def check(
         value = getattr(record, setting.name)
         if not setting.domain.holds(value):
             raise error(setting.domain.complaint(f"{scope}.{setting.name}", value))
-        if setting.domain.normal is not None:
-            object.__setattr__(record, setting.name, setting.domain.normal(value))
+        normal = setting.domain.normal or _same
+        object.__setattr__(record, setting.name, normal(plain(value)))
     for rule in rules:
         if message := rule(record):
             raise error(message)
+
+
+def plain(value: object) -> object:
+    """Returns a value in the type of a literal of Python, such as a float for a `numpy.float64`.
+
+    Other values, such as functions, are returned as they are.
+    """
+    if isinstance(value, Mapping):
+        return {plain(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return (list if isinstance(value, list) else tuple)(map(plain, value))
+    # A subclass may convert itself to another text or number than it is equal to. A bool is an int.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    return int.__int__(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _same(value: object) -> object:
+    return value
 
 
 def is_number(value: object, largest: float = sys.float_info.max) -> bool:

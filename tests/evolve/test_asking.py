@@ -9,15 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import dsl
 import evolve
+from compiler.domains import REQUIRED, settings_of, values
 from evolve import AskStudy, CellSpace, SearchEnded, Store, Trial, UsageError, config
+from evolve.algorithms import ALGORITHMS as RECORDS_OF_ALGORITHMS
+from evolve.creation import resume
 from evolve.prepared import prepare
 from evolve.tab.data import Data
 from tests.evolve.asking import SPACE, accuracy, begun
@@ -388,6 +393,56 @@ def test_mistakes_in_an_id(tmp_path: Path) -> None:
             study.trial(id)
 
 
+class Whole(int):
+    """A whole number that is written in a way of its own, as those of some packages are."""
+
+    def __repr__(self) -> str:
+        return f"Whole({int(self)})"
+
+    __str__ = __repr__
+
+
+class Text(str):
+    """A text that is written in a way of its own."""
+
+    def __repr__(self) -> str:
+        return f"Text({super().__repr__()})"
+
+    __str__ = __repr__
+
+
+def odd(value: Any) -> Any:
+    """Returns an equal value of another type."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return types.MappingProxyType({odd(name): odd(one) for name, one in value.items()})
+    if isinstance(value, tuple):
+        return [odd(one) for one in value]
+    return {int: Whole, float: np.float64, str: Text}[type(value)](value)
+
+
+@pytest.mark.parametrize("made", RECORDS_OF_ALGORITHMS, ids=lambda made: made.__name__)
+def test_settings_of_any_types_are_read_back_from_the_work_directory(made: Any, tmp_path: Path) -> None:
+    """The file `config.gin` has the values of all settings, so that the commands can read them."""
+    own = {one.name: one.default for one in settings_of(made) if one.default is not REQUIRED}
+    given: dict[str, Any] = {
+        "individuals": 9, "seed": 3, "order": "born", "target": 0.5, "reuse": True, "sample_mutations": 3,
+        "objectives": {"accuracy": "max", "it's": "min"} if made.objectives == "several" else {"it's": "max"},
+        "repeat_networks": False, "params": {"F": 4},
+    }  # fmt: skip
+    given |= {"candidates": 5} if made.breeds else {}
+    odds = {name: odd(value) for name, value in own.items()}
+    study = begun(tmp_path, algorithm=made(**odds), **{name: odd(value) for name, value in given.items()})
+    study.ask()
+    read = config.read([str(tmp_path / "work" / "config.gin")], [], is_stored=True)
+    assert {name: values(read.search)[name] for name in given} == {**given, "params": {}}
+    cells = CellSpace(dsl.loads(SPACE).space, (8, 8, 3), 10)
+    assert values(read.algorithm(cells)) == values(made(**own))
+    resume(tmp_path / "work").tell(1, accuracy=0.5, **{"it's": 0.5})
+    assert study[1].status == "done"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -405,6 +460,13 @@ def test_mistakes_in_an_id(tmp_path: Path) -> None:
             {"callbacks": ("mlflow",)},
             "search.callbacks is .*, which is for individuals that the search itself",
         ),
+        (
+            {"timeout": 5},
+            r"nothing reads search\.timeout: search\.fitness is 'ask', which has no workers .*leave timeout out",
+        ),
+        *(({name: 4}, rf"nothing reads search\.{name}: ") for name in ("retries", "keep_best", "reduction")),
+        *(({name: 4}, rf"nothing reads search\.{name}: ") for name in ("finalist_repeats", "measure_seconds")),
+        ({"stop": True}, r"nothing reads search\.stop: "),
         ({"params": {"G": 1}}, "G"),
         ({"objectives": {"error": "min"}}, "search.objectives has 'error'; error cannot be the name .* error_rate"),
         ({"metric": "accuracy_2"}, "search.metric is 'accuracy_2'"),
