@@ -12,6 +12,7 @@ from typing import Any
 import dsl
 from compiler.errors import did_you_mean
 from evolve.errors import UsageError
+from evolve.objectives import column_of
 from evolve.records import Individual, Standing
 from evolve.store.database import reading
 
@@ -139,12 +140,14 @@ def results_of(folder: Path) -> int:
 def numbers_of(individual: Individual, standing: Standing) -> dict[str, float]:
     """Returns the numbers of an individual for a curve: its id, metrics and costs, and the best fitness so far.
 
-    A failed individual has no fitness and no metrics.
+    A failed individual has no fitness and no metrics. If a metric has the name of another number, such as `id`, its own
+    name begins with `metrics.`.
     """
     found: dict[str, float] = {"id": individual.id, "failed": float(individual.is_failed)}
     if not individual.is_failed:
         found |= {"fitness": individual.fitness, "params": individual.params, "mult_adds": individual.mult_adds}
-        found |= {"seconds": individual.seconds, **dict(individual.metrics)}
+        found["seconds"] = individual.seconds
+        found |= {column_of(name, (*found, "best")): value for name, value in individual.metrics}
     if standing.best is not None:
         found["best"] = standing.best.fitness
     return found

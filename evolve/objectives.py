@@ -162,6 +162,11 @@ def metric_of(evaluation: Evaluation, name: str) -> float:
     return dict(evaluation.metrics)[name]
 
 
+def column_of(name: str, taken: Collection[str]) -> str:
+    """Returns the name of a metric's column in a table that has columns of the names `taken` too."""
+    return f"metrics.{name}" if name in taken else name
+
+
 def direction_of(name: str) -> Direction | None:
     """Returns the natural direction of a metric; None if the metric is not known."""
     return "max" if is_share(name) else NATURAL.get(name)

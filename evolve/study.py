@@ -14,7 +14,7 @@ import dsl
 from compiler.errors import CompileError
 from evolve.errors import UsageError
 from evolve.found import Found, best_of
-from evolve.objectives import Objective, Objectives
+from evolve.objectives import Objective, Objectives, column_of
 from evolve.records import Individual
 from evolve.search.front import Front
 from evolve.store import export_table
@@ -204,7 +204,7 @@ class Study:
         names = dict.fromkeys(name for row in table for name in row["metrics"])  # type: ignore[attr-defined]
         for row in table:
             metrics: Any = row["metrics"]
-            row |= {f"metrics.{name}" if name in row else name: metrics.get(name) for name in names}
+            row |= {column_of(name, row): metrics.get(name) for name in names}
         try:
             import pandas
         except ImportError:

@@ -15,13 +15,14 @@ from compiler.errors import pasted
 from compiler.pictures import scatter
 from compiler.pictures.scatter import Axis, Dot, Panel
 from evolve.errors import UsageError
-from evolve.objectives import Objective, Objectives
+from evolve.objectives import Objective, Objectives, column_of
 from evolve.records import Individual
 from evolve.search.front import Front
 from evolve.store.database import RANKED, explained_errors, reading
 from evolve.store.rows import INDIVIDUAL
 
 PICTURE = "front.svg"  # the file in the work directory with the picture of the front
+_OTHERS = ("id", "rule", "parent", "mate")  # the values in JSON that are no metrics
 _TITLES: Mapping[str, str] = {"mult_adds": "mult-adds", "latency_ms": "latency (ms)", "seconds": "training (s)"}
 
 
@@ -54,13 +55,16 @@ class Found:
         return table
 
     def json(self) -> str:
-        """Returns the front as a JSON list, one object on each line."""
+        """Returns the front as a JSON list, one object on each line.
+
+        If an objective has the name of another value, such as `id`, its own name begins with `metrics.`.
+        """
         rows = [
             {
                 "id": one.id,
                 "params": one.params,
                 "mult_adds": one.mult_adds,
-                **{each.name: _plain(value) for each, value in self._metrics(one)},
+                **{column_of(each.name, _OTHERS): _plain(value) for each, value in self._metrics(one)},
                 "rule": one.rule,
                 "parent": one.parent,
                 "mate": one.mate,

@@ -223,8 +223,9 @@ def test_a_reason_that_is_no_text_is_refused(wrong: Any, tmp_path: Path) -> None
 
 def test_metrics_with_names_of_parameters(tmp_path: Path) -> None:
     study = begun(tmp_path)
-    study.tell(study.ask(), accuracy=0.5, **{"self": 1, "trial": 2, "metrics": 3})
-    assert study[1].metrics == {"accuracy": 0.5, "self": 1, "trial": 2, "metrics": 3}
+    told: dict[str, Any] = {"accuracy": 0.5, "self": 1, "trial": 2, "metrics": 3}
+    study.tell(study.ask(), **told)
+    assert study[1].metrics == told
 
 
 def test_duplicates_take_the_result_of_the_first_one(tmp_path: Path) -> None:
@@ -439,7 +440,7 @@ def test_settings_of_any_types_are_read_back_from_the_work_directory(made: Any, 
     assert {name: values(read.search)[name] for name in given} == {**given, "params": {}}
     cells = CellSpace(dsl.loads(SPACE).space, (8, 8, 3), 10)
     assert values(read.algorithm(cells)) == values(made(**own))
-    resume(tmp_path / "work").tell(1, accuracy=0.5, **{"it's": 0.5})
+    resume(tmp_path / "work").tell_named(1, {"accuracy": 0.5, "it's": 0.5})
     assert study[1].status == "done"
 
 

@@ -13,7 +13,7 @@ import pytest
 import dsl
 import evolve
 from evolve import Evaluation, Individual, Proposal, Standing, Store, UsageError
-from evolve.callbacks import Callback, MLflow, WandB
+from evolve.callbacks import Callback, MLflow, WandB, numbers_of
 from evolve.whole import TOLD
 
 
@@ -89,6 +89,14 @@ def test_mlflow(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     best = client.get_metric_history(run.info.run_id, "best")
     assert study.best is not None and best[-1].value == study.best.fitness
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"best.cell", "space.cell"}
+
+
+def test_a_metric_with_the_name_of_another_number_takes_no_place_of_it() -> None:
+    metrics = (("accuracy", 0.5), ("id", 0.25), ("best", 0.75))
+    one = Individual(7, "", fingerprint="f", fitness=0.5, status="done", metrics=metrics, finished=7)
+    numbers = numbers_of(one, Standing((), one))
+    assert (numbers["id"], numbers["best"], numbers["accuracy"]) == (7, 0.5, 0.5)
+    assert (numbers["metrics.id"], numbers["metrics.best"]) == (0.25, 0.75)
 
 
 class FakeRun:

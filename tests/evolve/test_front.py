@@ -215,6 +215,13 @@ class TestCommand:
         ]
         assert {"params", "rule", "parent", "mate"} <= rows[0].keys()
 
+    def test_an_objective_with_the_name_of_another_value_takes_no_place_of_it(self) -> None:
+        names = ("id", "rule", "parent", "mate", "accuracy")
+        objectives = Objectives([Objective(name) for name in names])
+        (row,) = json.loads(Found.of("runs/a", objectives, [scored(7, 0.1, 0.2, 0.3, 0.4, 0.5)]).json())
+        assert [row[name] for name in names] == [7, "op", None, None, 0.5]
+        assert [row[f"metrics.{name}"] for name in names[:4]] == [0.1, 0.2, 0.3, 0.4]
+
     def test_the_table_names_the_metrics_and_the_counts(
         self, searched: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
