@@ -155,6 +155,7 @@ class AskStudy(Study):
                 f"the study that it was asked from, and not to that of {self.folder}"
             )
         id = trial.id if isinstance(trial, Trial) else operator.index(trial)
+        error = error.encode(errors="backslashreplace").decode()  # what a program prints need not be UTF-8
         found = self._checked(metrics, error)
         seconds = found.pop("seconds", 0.0)
         with self._turn() as (store, _):

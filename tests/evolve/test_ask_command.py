@@ -53,8 +53,8 @@ def test_a_whole_search(gin: str, work: str, tmp_path: Path, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out) == first
     assert main.run(["tell", work, "--id=2", "--fitness=0.5", "--metric=latency_ms=4.1"]) == 0
     assert capsys.readouterr().out == "individual 2 is the best so far: accuracy 0.5, latency_ms 4.1\n"
-    assert main.run(["tell", work, "--id=1", "--error=out of memory"]) == 0
-    assert capsys.readouterr().out == "individual 1 has failed: out of memory\n"
+    assert main.run(["tell", work, "--id=1", "--error=out of memory \udcff"]) == 0
+    assert capsys.readouterr().out == "individual 1 has failed: out of memory \\udcff\n"
     assert main.run(["ask", gin, work]) == 0
     assert main.run(["ask", gin, work]) == 1
     assert "all 3 individuals of search.individuals have been asked for" in capsys.readouterr().err
