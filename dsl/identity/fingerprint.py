@@ -13,23 +13,25 @@ from typing import Any, NamedTuple, TypeVar
 from dsl.identity.canonical import Hash, Sum, canonical, digest, hashed
 from dsl.identity.cell_graph import CellGraph
 from dsl.identity.channel_order import order_counts
-from dsl.identity.frames import FILTERS, FREE, Calls, Frame, calls_of, frame_of
-from dsl.identity.stacking import Lines, Use, stacking_of
+from dsl.identity.frames import FILTERS, FREE, WITHOUT_FILTERS, Calls, Frame, calls_of, frame_of
+from dsl.identity.labels import Use
+from dsl.identity.stacking import Lines, stacking_of
 from dsl.space.cache import Cache
+from dsl.space.evaluate import number
 from dsl.space.genotype import Genes, Genotype, Space
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-VERSION = 3  # changes when equal genotypes have other fingerprints than before; version 0.9.0 has version 2
+VERSION = 4  # changes when equal genotypes have other fingerprints than before; version 0.9.0 has version 2
 _MOST_SAME = 4096
 T = TypeVar("T")
 
 
 class _Stacked(NamedTuple):
-    """How a network is stacked: the hash of its text, and the cells that it uses, each with a call of it."""
+    """How a network is stacked: the hash of its text, and the uses of cells, each with what is known of the call."""
 
     start: Hash
-    calls: tuple[tuple[str, Calls], ...]
+    calls: tuple[tuple[Use, Calls], ...]
 
 
 class FingerprintCache:
@@ -72,7 +74,7 @@ def fingerprint(genotype: Genotype) -> str:
     """
     cache = _cache(genotype)
     network = _stacked(genotype, cache)
-    cells = ["\n" + _at(calls, genotype.cell(name), genotype, cache) for name, calls in network.calls]
+    cells = ["\n" + _used(use, calls, genotype, cache) for use, calls in network.calls]
     whole = network.start.copy()
     whole.update("".join(cells).encode())
     return whole.hexdigest()
@@ -88,7 +90,7 @@ def _stacked(genotype: Genotype, cache: FingerprintCache) -> _Stacked:
     known = cache.networks.get(genotype.network, *read)
     if known is None:
         stacking = stacking_of(genotype, cache.lines)
-        calls = tuple([(use.cell, calls_at(use, genotype, cache)) for use in stacking.uses])
+        calls = tuple([(use, calls_at(use, genotype, cache)) for use in stacking.uses])
         known = _Stacked(hashed(stacking.text), calls)
         cache.networks.put(known, genotype.network, *read)
     return known
@@ -96,17 +98,32 @@ def _stacked(genotype: Genotype, cache: FingerprintCache) -> _Stacked:
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     """Returns the fingerprint of one cell, which does not depend on its name."""
-    cache = _cache(genotype)
-    return _at(cache.uses(cell.name, genotype.read), cell, genotype, cache)
+    cache, steps = _cache(genotype), [step for part in genotype.network.sections for step in part.steps]
+    calls = [part for step in steps for part in step.pipe if isinstance(part, s.Op) and part.name == cell.name]
+    has_filters = not calls or any(call.arguments for call in calls)
+    return _at(cache.uses(cell.name, has_filters, genotype.read), cell, genotype, cache)
 
 
 def calls_at(use: Use, genotype: Genotype, cache: FingerprintCache) -> Calls:
-    """Returns the filters and the stride of a cell at the place where a step uses it."""
-    if not genotype.space.evolves_network:
-        return cache.uses(use.cell, genotype.read)
-    if use.stride is None or genotype.space.written[use.cell].settings is not None:
+    """Returns the filters and the stride of a cell where it is used."""
+    if genotype.space.written[use.cell].settings is not None:
         return FREE
+    if use.stride is None:
+        return FREE if use.has_filters else WITHOUT_FILTERS
+    if not genotype.space.evolves_network:
+        return cache.uses(use.cell, use.has_filters, genotype.read)
     return cache.same((FILTERS if use.has_filters else None, use.stride))
+
+
+def _used(use: Use, calls: Calls, genotype: Genotype, cache: FingerprintCache) -> str:
+    """Returns the fingerprint of a cell that is used and called in this way.
+
+    A part of an operation that asks for no stride has the stride that the cell declares. A step names the stride.
+    """
+    cell = genotype.cell(use.cell)
+    own = cell.stride if use.stride is None else None
+    declared = "" if own is None else f"{number(own, genotype.definitions.scope)}"
+    return declared + _at(calls, cell, genotype, cache)
 
 
 def _at(calls: Calls, cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> str:
@@ -128,9 +145,9 @@ def _read_besides(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> 
 
 def _cell_digest(cell: s.Cell, genotype: Genotype, calls: Calls, cache: FingerprintCache) -> str:
     frame = _frame(cell, calls, genotype.read_by(cell), cache)
-    build = CellGraph(frame, lambda name: _at(cache.uses(name, genotype.read), genotype.cell(name), genotype, cache))
+    build = CellGraph(frame, lambda use: _used(use, calls_at(use, genotype, cache), genotype, cache))
     output = built(build, cell)
-    head = build.filled(frame.head, frame.cells) if frame.cells else frame.head
+    head = build.filled(frame.head, frame.uses) if frame.uses else frame.head
     return digest(head + canonical(build.vertices, output))
 
 

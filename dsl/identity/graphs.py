@@ -10,8 +10,8 @@ from typing import NamedTuple
 from dsl.identity.canonical import Sum, Vertex
 from dsl.identity.cell_graph import CellGraph
 from dsl.identity.fingerprint import FingerprintCache, built, calls_at
-from dsl.identity.frames import FREE, Calls, frame_of
-from dsl.identity.labels import Label
+from dsl.identity.frames import frame_of
+from dsl.identity.labels import Label, Use
 from dsl.identity.stacking import Stacking, stacking_of
 from dsl.space.cache import Alike, Cache
 from dsl.space.genotype import Genotype, Space
@@ -47,7 +47,7 @@ class GraphCache:
 
     def __init__(self, space: Space) -> None:
         self.stackings: Cache[Stacking] = Cache(256)
-        self.graphs: Cache[tuple[OpGraph, tuple[str, ...]]] = Cache()
+        self.graphs: Cache[tuple[OpGraph, tuple[Use, ...]]] = Cache()
         self.cells: Alike[s.Cell] = Alike()  # many children of one parent have equal cells
         self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space, False))
 
@@ -56,7 +56,7 @@ def graphs(genotype: Genotype) -> Mapping[str, OpGraph]:
     """Returns the graphs of a genotype without identities and dead operations.
 
     The graph of the steps has the key `network`. The graph of a cell has the place of its use as key, from 0 on in the
-    order of the network. The graph of a cell inside of an operation has the name of the cell as key.
+    order of the network. The graph of a cell inside of an operation has the mark of its use as key, without brackets.
     """
     cache, own = genotype.space.once(FingerprintCache), genotype.space.once(GraphCache)
     stacking = own.stackings.get(genotype.network, *genotype.network_read)
@@ -64,29 +64,29 @@ def graphs(genotype: Genotype) -> Mapping[str, OpGraph]:
         stacking = stacking_of(genotype, cache.lines)
         own.stackings.put(stacking, genotype.network, *genotype.network_read)
     found = {"network": OpGraph(stacking.steps, (len(stacking.steps) - 1,))}
-    waiting: list[str] = []
+    waiting: list[Use] = []
     for place, use in enumerate(stacking.uses):
-        calls, cell = calls_at(use, genotype, cache), genotype.cell(use.cell)
-        found[str(place)], within = _graph(calls, cell, genotype, own)
+        found[str(place)], within = _graph(use, genotype, cache, own)
         waiting += within
     while waiting:
-        name = waiting.pop()
+        use = waiting.pop()
+        name = use.mark[1:-1]
         if name not in found:
-            found[name], within = _graph(FREE, genotype.cell(name), genotype, own)
+            found[name], within = _graph(use, genotype, cache, own)
             waiting += within
     return found
 
 
-def _graph(calls: Calls, cell: s.Cell, genotype: Genotype, own: GraphCache) -> tuple[OpGraph, tuple[str, ...]]:
-    """Returns the graph of a cell, and the names of the cells inside of it."""
-    cell = own.cells.first(cell)
+def _graph(use: Use, genotype: Genotype, cache: FingerprintCache, own: GraphCache) -> tuple[OpGraph, tuple[Use, ...]]:
+    """Returns the graph of a cell where it is used, and the uses of cells inside of it."""
+    calls, cell = calls_at(use, genotype, cache), own.cells.first(genotype.cell(use.cell))
     known = own.graphs.get(cell, calls, *genotype.read)
     if known is None:
-        within: dict[str, None] = {}
+        within: dict[Use, None] = {}
 
-        def named(name: str) -> str:
-            within[name] = None
-            return name
+        def named(inner: Use) -> str:
+            within[inner] = None
+            return inner.mark[1:-1]
 
         read = genotype.read_by(cell)
         build = _WholeGraph(own.frame(cell.inputs, cell.fit, cell.width, cell.settings, calls, read), named)

@@ -6,10 +6,11 @@ same have one form.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
 
 from dsl.errors import CellError
 from dsl.identity.canonical import digest
@@ -21,18 +22,54 @@ from dsl.text.unparse import condition, expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-OF_A_CELL = Symbol("of a cell")
 _MAX_LABEL = 16  # characters; a longer label of an operation is replaced by its digest, which keeps texts short
 _PLACEHOLDER = re.compile(r"<([A-Za-z_]\w*)>")
-# An operation at its place: its label, whether two uses of it on one value give one value, and the cells in it.
-Label = tuple[str, bool, tuple[str, ...]]
+
+
+class Use(NamedTuple):
+    """A use of a cell, by a step or as a part of an operation.
+
+    Attributes:
+      cell: the name of the cell.
+      has_filters: whether the cell has filters where it is used.
+      stride: the stride of the cell; None if the cell is a part of an operation.
+    """
+
+    cell: str
+    has_filters: bool = True
+    stride: Value | None = None
+
+    @property
+    def mark(self) -> str:
+        """The text that stands for the cell in labels."""
+        return f"<{self.cell}>" if self.has_filters else f"<{self.cell} without filters>"
+
+
+class Label(NamedTuple):
+    """What an operation does at its place.
+
+    Attributes:
+      text: the names and settings of the primitives, with marks for cells. For the identity, for zeros and for `none`
+        it is the name of the primitive.
+      weightless: whether two uses of the operation on one value give one value.
+      uses: the uses of cells in the operation.
+      channels: the channels of the output; None if they are not known.
+      stride: the number by which the operation divides the size of a map; None if it may change the size otherwise.
+      keeps_zeros: whether the operation gives zeros for zeros.
+      from_zeros: whether the text is what the operation does to zeros, since it puts them in the place of its input.
+    """
+
+    text: str
+    weightless: bool
+    uses: tuple[Use, ...]
+    channels: Value | None
+    stride: Value | None
+    keeps_zeros: bool
+    from_zeros: bool
 
 
 def label_of(applied: s.Op, place: Place, channels: Value, given: Definitions, scope: Scope) -> Label:
-    """Returns an operation's label at a place, whether two uses on one value give one value, and the cells in it.
-
-    The label has the names and settings of the primitives, and `<NAME>` for a cell. For the identity, for zeros and for
-    `none`, the label is the name of the primitive.
+    """Returns the label of an operation at a place.
 
     Args:
       applied: the operation as it is written.
@@ -41,40 +78,81 @@ def label_of(applied: s.Op, place: Place, channels: Value, given: Definitions, s
       given: the operations of the space, with the values of genes.
       scope: the values of the names in the operation's settings.
     """
-    steps: list[str] = []
-    cells: list[str] = []
-    primitives: list[Primitive] = []
-
-    def follow(part: Applied) -> Value:
-        if part.is_cell:
-            cells.extend((part.name, *cells_of(part.settings, given)))
-            steps.append(f"<{part.name}> {call_text(part.settings, given)}")
-            return OF_A_CELL
-        primitive, after = PRIMITIVES[part.name], channels_after(part)
-        if not _returns_its_input(primitive, part):
-            text = f"{part.name} {_settings(primitive, part, after, given)}".strip()
-            if not (primitive.idempotent and steps and steps[-1] == text):
-                steps.append(text)
-                primitives.append(primitive)
-        return after
-
+    walk = _Walk(given)
     if scope is not given.scope and applied.name not in scope:
         applied = valued(applied, scope, channels, given)  # so that a text has no name of a state
-    if walked(applied, place, channels, given, follow, scope) is None:
-        here = replace(given, scope=scope)
-        text = f"{op_text(applied, here)} at {place.filters} {place.stride} of {channels}"
-        return text, False, cells_within(applied, here)
-    if any(primitive.role is Role.ZERO for primitive in primitives):
-        return ZERO, True, ()
-    weightless = not cells and all(primitive.is_pure for primitive in primitives)
-    return "|".join(steps) or IDENTITY, weightless, tuple(cells)
+    after = walked(applied, place, channels, given, walk.follow, scope)
+    if after is not None:
+        return walk.label(after)
+    here = replace(given, scope=scope)
+    text = f"{op_text(applied, here)} at {place.filters} {place.stride} of {channels}"
+    text, uses = marked(text, cells_within(applied, here), place.filters, given)
+    return Label(text, False, uses, None, None, False, False)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is known of an operation after a number of its primitives."""
+
+    given: Definitions
+    steps: list[str] = field(default_factory=list)
+    primitives: list[Primitive] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    strides: list[Value | None] = field(default_factory=list)
+    cells: int = 0
+    keeps_zeros: bool = True
+    from_zeros: bool = False
+
+    def follow(self, part: Applied) -> Value:
+        """Adds a primitive or a cell, and returns its output channels."""
+        return self._cell(part) if part.is_cell else self._primitive(part)
+
+    def _cell(self, part: Applied) -> Value:
+        use = use_of(part, self.given)
+        self.uses += (use, *uses_in(part.settings, self.given))
+        self.steps.append(f"{use.mark} {call_text(part.settings, self.given)}")
+        self.strides.append(None)
+        self.keeps_zeros = False
+        self.cells += 1
+        # The channels of two cells may differ, so each has a symbol of its own.
+        return Symbol(f"of cell {self.cells}")
+
+    def _primitive(self, part: Applied) -> Value:
+        primitive, after = PRIMITIVES[part.name], channels_after(part)
+        settings = _filled(primitive, part.settings)
+        if _has(settings, primitive.identity):
+            return after
+        settings = _settled(primitive, settings)
+        self.strides.append(_stride(primitive, settings))
+        if primitive.role is Role.ZERO:
+            self.steps, self.primitives, self.uses = [], [], []
+            self.keeps_zeros = self.from_zeros = True
+            return after
+        keeps_zeros = _has(settings, primitive.keeps_zeros)
+        if self.from_zeros and not self.steps and keeps_zeros:
+            return after
+        text = f"{part.name} {_text_of(primitive, settings, after, self.given)}".strip()
+        if not (primitive.idempotent and self.steps and self.steps[-1] == text):
+            self.steps.append(text)
+            self.primitives.append(primitive)
+            self.keeps_zeros = self.keeps_zeros and keeps_zeros
+        return after
+
+    def label(self, channels: Value) -> Label:
+        """Returns the label of the whole operation, which has these output channels."""
+        weightless = not self.uses and all(primitive.is_pure for primitive in self.primitives)
+        text = "|".join(self.steps) or (ZERO if self.from_zeros else IDENTITY)
+        strides = [stride for stride in self.strides if stride != 1]
+        # Each stride rounds sizes up. One after the other, they give the same size as their product.
+        known = [stride for stride in strides if isinstance(stride, int)]
+        stride = math.prod(known) if len(known) == len(strides) else strides[0] if len(strides) == 1 else None
+        return Label(text, weightless, tuple(self.uses), channels, stride, self.keeps_zeros, self.from_zeros)
 
 
 def shortened(label: Label) -> Label:
     """Returns the label with a digest in place of a long text, which keeps the texts of graphs short."""
-    text, weightless, cells = label
-    is_short = cells or len(text) <= _MAX_LABEL
-    return label if is_short else (digest(text)[:_MAX_LABEL], weightless, cells)
+    is_short = label.uses or len(label.text) <= _MAX_LABEL
+    return label if is_short else label._replace(text=digest(label.text)[:_MAX_LABEL])
 
 
 def walked(
@@ -96,19 +174,70 @@ def is_idempotent(label: str) -> bool:
     return label in PRIMITIVES and PRIMITIVES[label].idempotent
 
 
-def _returns_its_input(primitive: Primitive, part: Applied) -> bool:
-    if primitive.role is Role.IDENTITY:
-        return True
-    same = primitive.identity or {}
-    return bool(same) and all(part.settings.get(name) == value for name, value in same.items())
+def _has(settings: Mapping[str, Value], wanted: Mapping[str, Value] | None) -> bool:
+    """Returns whether settings have the wanted values; no settings do if `wanted` is None."""
+    return wanted is not None and all(settings.get(name) == value for name, value in wanted.items())
 
 
-def _settings(primitive: Primitive, part: Applied, after: Value, given: Definitions) -> str:
+def _stride(primitive: Primitive, settings: Mapping[str, Value]) -> Value | None:
+    """Returns the number by which a primitive divides the size of a map; None if it may change the size otherwise."""
+    if primitive.sized is None or any(one.follows and one.name in settings for one in primitive.settings):
+        return None
+    for name, domain in primitive.sized.items():
+        value = settings[name]
+        if isinstance(value, s.Op | Symbol) or not domain.holds(value):
+            return None
+    return settings.get("stride", 1)
+
+
+def _filled(primitive: Primitive, settings: Mapping[str, Value | None]) -> dict[str, Value]:
+    """Returns the settings that have a value. A setting that follows another one has the value of that one."""
+    found = {name: value for name, value in settings.items() if value is not None}
+    for one in primitive.settings:
+        if one.follows:
+            found.setdefault(one.name, found[one.follows])
+    return found
+
+
+def _settled(primitive: Primitive, settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Returns settings without those that follow another one with its value, so that equal settings have one form."""
+    found = dict(settings)
+    for leader in {one.follows for one in primitive.settings if one.follows}:
+        followers = [one.name for one in primitive.settings if one.follows == leader]
+        values = {found[name] for name in followers}
+        if len(followers) > 1:  # The leader has no other meaning than that of its followers.
+            found[leader] = found[followers[0]]
+        if values == {found[leader]}:
+            found = {name: value for name, value in found.items() if name not in followers}
+        elif len(followers) > 1:
+            del found[leader]
+    return found
+
+
+def _text_of(primitive: Primitive, settings: Mapping[str, Value], after: Value, given: Definitions) -> str:
     """Returns the settings of a primitive as text. The output channels stand for a factor of the input channels."""
-    found = {name: value for name, value in part.settings.items() if value is not None}
+    found = dict(settings)
     if primitive.channel_factor is not None and found.pop(primitive.channel_factor, None) is not None:
         found[str(primitive.channels)] = after
     return " ".join(f"{name}={value_text(value, given)}" for name, value in sorted(found.items()))
+
+
+def use_of(call: Applied, given: Definitions) -> Use:
+    """Returns the use of a cell as a part of an operation. A cell with brackets always has filters."""
+    return Use(call.name, call.settings["filters"] is not None or given.cells[call.name] is not None)
+
+
+def marked(text: str, cells: Iterable[str], filters: Value | None, given: Definitions) -> tuple[str, tuple[Use, ...]]:
+    """Returns the text of an operation with marks for the uses of these cells, and the uses.
+
+    The operation is one that cannot be expanded. Where its place has no filters, a cell in it may have some or none.
+    """
+    uses: list[Use] = []
+    for name in cells:
+        own = [Use(name)] if filters is not None or given.cells[name] is not None else [Use(name), Use(name, False)]
+        text = text.replace(f"<{name}>", "".join(use.mark for use in own))
+        uses += own
+    return text, tuple(uses)
 
 
 def call_text(settings: Mapping[str, Value | None], given: Definitions) -> str:
@@ -118,9 +247,9 @@ def call_text(settings: Mapping[str, Value | None], given: Definitions) -> str:
     return " ".join("-" if value is None else value_text(value, given) for value in values)
 
 
-def cells_of(settings: Mapping[str, Value | None], given: Definitions) -> list[str]:
-    """Returns the cells in those settings of a call that are operations."""
-    return [cell for value in settings.values() if isinstance(value, s.Op) for cell in cells_within(value, given)]
+def uses_in(settings: Mapping[str, Value | None], given: Definitions) -> list[Use]:
+    """Returns the cells in those settings of a call that are operations. The cell that is called gives them filters."""
+    return [Use(cell) for value in settings.values() if isinstance(value, s.Op) for cell in cells_within(value, given)]
 
 
 def value_text(value: Value, given: Definitions) -> str:

@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dsl.identity.labels import OF_A_CELL, call_text, cells_of, label_of, walked
+from dsl.identity.labels import Use, call_text, label_of, uses_in
 from dsl.primitives import IDENTITY
 from dsl.space.cache import Alike, Cache
 from dsl.space.evaluate import Symbol, Value, number
-from dsl.space.expand import Applied, Place, called, channels_after
+from dsl.space.expand import Place, called
 from dsl.space.genotype import Genotype
 from dsl.space.stack import Repetition, cell_of, stacked
 from dsl.tree import syntax as s
 
-_OF_THE_IMAGE = Symbol("of the image")
-
-
-class Use(NamedTuple):
-    """A use of a cell by a step.
-
-    Attributes:
-      cell: the name of the cell.
-      has_filters: whether the step gives the cell filters.
-      stride: the stride of the cell; None if the cell is a part of an operation.
-    """
-
-    cell: str
-    has_filters: bool = True
-    stride: Value | None = None
+_OF_THE_IMAGE, _OF_A_CELL = map(Symbol, ("of the image", "of a cell"))
 
 
 class Stacking(NamedTuple):
@@ -46,7 +32,7 @@ class Stacking(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """What a repetition computes: its text, in which `<NAME>` stands for a cell, these cells, and its channels."""
+    """What a repetition computes: its text, which has marks for uses of cells, these uses, and its channels."""
 
     text: str
     uses: tuple[Use, ...]
@@ -91,7 +77,7 @@ def stacking_of(genotype: Genotype, lines: Lines) -> Stacking:
             continue
         text = line.text
         for use in line.uses:
-            text = text.replace(f"<{use.cell}>", f"<{uses.setdefault(use, len(uses))}>")
+            text = text.replace(use.mark, f"<{uses.setdefault(use, len(uses))}>")
         written.append(f"{text} ({_inputs(read, one.raw)})")
         steps.append((text, tuple([place for place, _ in read])))
         made.append((len(written) - 1, line.channels))
@@ -114,27 +100,24 @@ def _call(one: Repetition, cell: s.Cell, channels: Value, genotype: Genotype) ->
     own: Value = 1 if cell.stride is None else number(cell.stride, given.scope)
     settings = called(op, Place(None, own if one.stride is None else one.stride), channels, given.scope, given)
     use = Use(cell.name, settings["filters"] is not None, settings["stride"])
-    within = map(Use, dict.fromkeys(cells_of(settings, given)))
-    return _Line(f"<{cell.name}> {call_text(settings, given)}", (use, *within), OF_A_CELL)
+    within = dict.fromkeys(uses_in(settings, given))
+    return _Line(f"{use.mark} {call_text(settings, given)}", (use, *within), _OF_A_CELL)
 
 
 def _operations(one: Repetition, channels: Value, genotype: Genotype) -> _Line:
     """Returns the line of a step of operations."""
     given = genotype.definitions
     labels: list[str] = []
-    cells: list[str] = []
+    uses: dict[Use, None] = {}
     stride: Value = 1 if one.stride is None else one.stride
     for part in one.step.pipe:
         assert isinstance(part, s.Op)
-        place = Place(None, stride)
-        label, _, inner = label_of(part, place, channels, given, given.scope)
-        channels = walked(part, place, channels, given, _after) or OF_A_CELL
-        cells += inner
-        if label != IDENTITY:
-            labels.append(label)
+        label = label_of(part, Place(None, stride), channels, given, given.scope)
+        # The symbols of the cells within a part mean nothing outside of it.
+        after = label.channels
+        channels = _OF_A_CELL if after is None or (label.uses and isinstance(after, Symbol)) else after
+        uses |= dict.fromkeys(label.uses)
+        if label.text != IDENTITY:
+            labels.append(label.text)
         stride = 1
-    return _Line("|".join(labels) or IDENTITY, tuple(map(Use, dict.fromkeys(cells))), channels)
-
-
-def _after(applied: Applied) -> Value:
-    return OF_A_CELL if applied.is_cell else channels_after(applied)
+    return _Line("|".join(labels) or IDENTITY, tuple(uses), channels)

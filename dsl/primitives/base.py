@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeVar
 
@@ -31,6 +31,8 @@ class Setting:
       required: whether the text must give a value.
       ambient: whether a missing value stands for the filters of the operation's place.
       otherwise: the meaning of a missing value where there is no default. The reference prints this text.
+      follows: the name of the setting whose value a missing value stands for; empty for most settings. A setting that
+        several others follow has no other meaning than theirs.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Setting:
     required: bool = False
     ambient: bool = False
     otherwise: str = ""
+    follows: str = ""
 
 
 class Role(Enum):
@@ -80,6 +83,10 @@ class Primitive:
       is_random: whether training draws random numbers. Then two uses on one value give two values.
       identity: the settings with which the primitive returns its input; None for a primitive that always changes it.
       idempotent: whether the primitive, applied twice, does the same as once.
+      keeps_zeros: the settings with which the primitive gives zeros for zeros, whatever its weights; None for a
+        primitive that never does. Most primitives always do.
+      sized: the values of settings with which the map of the output has the size of the input, divided by the stride
+        and rounded up; None for a primitive that changes the size otherwise. Most primitives keep the size.
       added: whether the primitive came later than others. A variable of a rule may have its name, as in older texts.
     """
 
@@ -97,6 +104,8 @@ class Primitive:
     is_random: bool = False
     identity: Mapping[str, Value] | None = None
     idempotent: bool = False
+    keeps_zeros: Mapping[str, Value] | None = field(default_factory=dict)
+    sized: Mapping[str, Domain] | None = field(default_factory=dict)
     added: bool = False
 
     @property
@@ -165,6 +174,8 @@ def checked(primitive: Primitive) -> Primitive:
         not in (None, *names),
         "it mixes channels and has no weights": primitive.mixes_channels and not primitive.has_weights,
         f"`identity` names no setting: {primitive.identity}": not set(primitive.identity or ()) <= set(names),
+        f"`keeps_zeros` names no setting: {primitive.keeps_zeros}": not set(primitive.keeps_zeros or ()) <= set(names),
+        f"`sized` names no setting: {primitive.sized}": not set(primitive.sized or ()) <= set(names),
         "it is idempotent and has weights": primitive.idempotent and not primitive.is_pure,
         "`meaning` does not end with a full stop": not primitive.meaning.endswith("."),
         "it has weights and is random; one operation cannot be both": primitive.has_weights and primitive.is_random,
@@ -173,8 +184,10 @@ def checked(primitive: Primitive) -> Primitive:
     for setting in primitive.settings:
         outside = setting.default is not None and not setting.domain.holds(setting.default)
         faults[f"the default of {setting.name}, {setting.default}, is not {setting.domain.allowed}"] = outside
-        given = (setting.default is not None, setting.required, setting.ambient, bool(setting.otherwise))
-        faults[f"{setting.name} needs exactly one of: default, required, ambient, otherwise"] = sum(given) != 1
+        given = [setting.default is not None, setting.required, setting.ambient]
+        given += [bool(setting.otherwise), bool(setting.follows)]
+        faults[f"{setting.name} needs exactly one of: default, required, ambient, otherwise, follows"] = sum(given) != 1
+        faults[f"{setting.name} follows no setting: {setting.follows}"] = setting.follows not in ("", *names)
     for fault, holds in faults.items():
         if holds:
             raise ValueError(f"primitive {primitive.name}: {fault}")

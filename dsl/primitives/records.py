@@ -30,8 +30,8 @@ _FILTERS = Setting("filters", COUNT, ambient=True)
 _STRIDE = Setting("stride", STRIDE, 1)
 _STRIDES = (
     Setting("stride", ANY_STRIDE, 1),
-    Setting("stride_y", ANY_STRIDE, otherwise="as `stride`"),
-    Setting("stride_x", ANY_STRIDE, otherwise="as `stride`"),
+    Setting("stride_y", ANY_STRIDE, follows="stride"),
+    Setting("stride_x", ANY_STRIDE, follows="stride"),
 )
 _DEPTH = Setting("depth", DEPTH, otherwise="not used")
 _PADDED = (Setting("padding", PADDING, "same"), Setting("dilation", COUNT, 1))
@@ -43,6 +43,8 @@ _WINDOW = (
     Setting("padding", POOL_PADDING, "same"),
 )
 _ONE_PIXEL: Mapping[str, Value] = {"kernel": Kernel(1, 1), "stride": 1}
+_UNBIASED: Mapping[str, Value] = {"bias": "no"}
+_PADDED_AROUND: Mapping[str, Domain] = {"padding": Domain("same or zeros", lambda v: v in ("same", "zeros"))}
 
 RECORDS = (
     # convolutions
@@ -65,12 +67,16 @@ RECORDS = (
         channel_groups="groups",
         mixes_channels=True,
         has_weights=True,
+        keeps_zeros=_UNBIASED,
+        sized={**_PADDED_AROUND, "kernel": KERNEL},
     ),
     Primitive(
         name="depthwise",
         meaning="A convolution of each channel by itself.",
         settings=(Setting("kernel", KERNEL, required=True), *_STRIDES, *_PADDED, _BIAS),
         has_weights=True,
+        keeps_zeros=_UNBIASED,
+        sized=_PADDED_AROUND,
     ),
     Primitive(
         name="factorized_conv",
@@ -86,25 +92,32 @@ RECORDS = (
         meaning="The mean of each window. What pads a border does not count, except with `padding=zeros`.",
         settings=_WINDOW,
         identity=_ONE_PIXEL,
+        sized=_PADDED_AROUND,
     ),
     Primitive(
         name="max_pool",
         meaning="The maximum of each window. What pads a border does not count, except with `padding=zeros`.",
         settings=_WINDOW,
         identity=_ONE_PIXEL,
+        sized=_PADDED_AROUND,
     ),
-    Primitive(name="global_avg_pool", meaning="The mean of each channel over the whole map: one value a channel."),
+    Primitive(
+        name="global_avg_pool", meaning="The mean of each channel over the whole map: one value a channel.", sized=None
+    ),
     Primitive(
         name="global_max_pool",
         meaning="The maximum of each channel over the whole map: one value a channel.",
         added=True,
+        sized=None,
     ),
     # the size of a map
     Primitive(
         name="pad",
         meaning="The map with a border of zeros: `border` pixels at the top and left, `after` at the bottom and right.",
-        settings=(Setting("border", BORDER, required=True), Setting("after", BORDER, otherwise="as `border`")),
+        settings=(Setting("border", BORDER, required=True), Setting("after", BORDER, follows="border")),
         added=True,
+        sized=None,
+        identity={"border": 0, "after": 0},
     ),
     Primitive(
         name="upsample",
@@ -112,12 +125,14 @@ RECORDS = (
         settings=(Setting("size", KERNEL, required=True), Setting("mode", INTERPOLATION, "nearest")),
         added=True,
         identity={"size": Kernel(1, 1)},
+        sized=None,
     ),
     Primitive(
         name="flatten",
         meaning="All values of a map in one row of channels; the channels of a pixel stand together, as in Keras.",
         flattens=True,
         added=True,
+        sized=None,
     ),
     # groups of channels
     Primitive(
@@ -145,6 +160,7 @@ RECORDS = (
         settings=(Setting("factor", NUMBER, required=True), Setting("offset", NUMBER, 0)),
         added=True,
         identity={"factor": 1, "offset": 0},
+        keeps_zeros={"offset": 0},
     ),
     Primitive(
         name="scale",
@@ -162,6 +178,7 @@ RECORDS = (
         mixes_channels=True,
         has_weights=True,
         added=True,
+        keeps_zeros=None,
     ),
     Primitive(
         name="token_mlp",
@@ -170,12 +187,14 @@ RECORDS = (
         settings=(Setting("hidden", COUNT, required=True),),
         has_weights=True,
         added=True,
+        keeps_zeros=None,
     ),
     Primitive(
         name="position",
         meaning="The map plus a trained value for each position and channel, which starts near 0 (ViT).",
         has_weights=True,
         added=True,
+        keeps_zeros=None,
     ),
     # normalization and regularization
     Primitive(
@@ -187,6 +206,7 @@ RECORDS = (
             Setting("scale", ANSWER, "yes"),
         ),
         has_weights=True,
+        keeps_zeros=None,
     ),
     Primitive(
         name="layer_norm",
@@ -194,6 +214,7 @@ RECORDS = (
         settings=(Setting("epsilon", POSITIVE, 1e-3),),
         has_weights=True,
         added=True,
+        keeps_zeros=None,
     ),
     Primitive(
         name="group_norm",
@@ -203,6 +224,7 @@ RECORDS = (
         channel_groups="groups",
         has_weights=True,
         added=True,
+        keeps_zeros=None,
     ),
     Primitive(
         name="dropout",
@@ -241,11 +263,13 @@ RECORDS = (
         meaning="Each value x times the probability that a standard normal number is below x; exact.",
         added=True,
     ),
-    Primitive(name="sigmoid", meaning="1 / (1 + exp(-x)) for each value x.", added=True),
+    Primitive(name="sigmoid", meaning="1 / (1 + exp(-x)) for each value x.", added=True, keeps_zeros=None),
     Primitive(name="tanh", meaning="The hyperbolic tangent of each value.", added=True),
-    Primitive(name="hard_sigmoid", meaning="relu6(x + 3) / 6 for each value x (MobileNetV3).", added=True),
+    Primitive(
+        name="hard_sigmoid", meaning="relu6(x + 3) / 6 for each value x (MobileNetV3).", added=True, keeps_zeros=None
+    ),
     Primitive(name="hard_swish", meaning="x * hard_sigmoid(x) for each value x (MobileNetV3).", added=True),
-    Primitive(name="softplus", meaning="log(exp(x) + 1) for each value x.", added=True),
+    Primitive(name="softplus", meaning="log(exp(x) + 1) for each value x.", added=True, keeps_zeros=None),
     # dense
     Primitive(
         name="dense",
@@ -255,6 +279,7 @@ RECORDS = (
         channels="units",
         mixes_channels=True,
         has_weights=True,
+        keeps_zeros=_UNBIASED,
     ),
     # joins, which make one state of several states
     Primitive(name="add", meaning="The sum of states of one shape; `a + b` is `add(a, b)`.", role=Role.SUM),
@@ -267,7 +292,7 @@ RECORDS = (
     ),
     Primitive(name="concat", meaning="The channels of maps of one size, one after the other.", role=Role.CONCATENATION),
     # primitives that keep a state, remove an edge, or give zeros or another shape
-    Primitive(name="skip", meaning="The state itself.", role=Role.IDENTITY),
+    Primitive(name="skip", meaning="The state itself.", role=Role.IDENTITY, identity={}),
     Primitive(
         name="zero",
         meaning="Zeros in the shape of the state (NAS-Bench-201).",
@@ -279,10 +304,12 @@ RECORDS = (
         meaning="No edge (NAS-Bench-101, hierarchical spaces); only as the operation of a term or a whole case of an "
         "`op`.",
         role=Role.NOTHING,
+        sized=None,
     ),
     Primitive(
         name="resize_and_pad",
         meaning="Resizes to the wanted shape by the nearest pixels; cuts channels off or adds zeros; only after `fit`.",
         role=Role.FIT_BY_FIRST,
+        sized=None,
     ),
 )

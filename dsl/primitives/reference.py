@@ -35,6 +35,8 @@ def _absent(setting: Setting) -> str:
         return "must be given"
     if setting.ambient:
         return "default: the filters of its place"
+    if setting.follows:
+        return f"default: as `{setting.follows}`"
     return f"default: {setting.otherwise or setting.default}"
 
 

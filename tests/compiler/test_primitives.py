@@ -28,6 +28,7 @@ from compiler.primitives.base import Operation
 from compiler.primitives.layering import Run, Stock
 from compiler.primitives.layers import LAYERS
 from compiler.primitives.records import TABLE
+from compiler.primitives.windows import strides
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Role
 from tests.compiler.stock_networks import KERAS, compare
@@ -295,6 +296,23 @@ class TestEveryPrimitive:
             else:
                 has_own_group = groups == value.shape[-1] == operation.shape[-1]  # each channel
                 assert is_alike(operation, value) == (groups == 1 or has_own_group)
+
+    def test_it_gives_zeros_for_zeros_where_its_record_declares_it(self, name: str, text: str) -> None:
+        wanted = PRIMITIVES[name].keeps_zeros
+        for operation, inputs in parts_of(name, text):
+            zeros = tuple(tf.zeros_like(value) for value in inputs)
+            keeps = wanted is not None and wanted.items() <= operation.settings.items()
+            assert np.any(run(operation, zeros)) != keeps
+
+    def test_the_size_of_its_map_is_that_which_its_record_declares(self, name: str, text: str) -> None:
+        wanted = PRIMITIVES[name].sized
+        for operation, inputs in (part for shape in SIZES for part in parts_of(name, text, shape)):
+            settings = operation.settings
+            if wanted is not None and all(domain.holds(settings[key]) for key, domain in wanted.items()):
+                vertical, horizontal = strides({"stride": 1, **settings})
+                for value in inputs[:1] if inputs[0].ndim == 4 else ():
+                    height, width = value.shape[1:3]
+                    assert operation.shape[:2] == (-(-height // vertical), -(-width // horizontal))
 
     def test_it_defines_a_gradient_only_where_its_layers_declare_it(self, name: str, text: str) -> None:
         """TensorFlow keeps such a gradient, with the graph around it, until the process ends."""

@@ -79,7 +79,26 @@ def test_the_default_of_a_setting_that_was_added_later_does_not_count() -> None:
 
 
 def test_zero_edges_and_what_reads_only_zeros_do_not_count() -> None:
-    assert net("a = zero(x)\n b = relu_conv[3x3](a) + skip(x)\n return b") == net("b = skip(x)\n return b")
+    nothing = net("b = skip(x)\n return b")
+    assert net("a = zero(x)\n b = conv[3x3](a) + skip(x)\n return b") == nothing
+    assert net("a = zero(x) | avg_pool[3x3] | relu\n b = skip(a) + skip(x)\n return b") == nothing
+
+
+@pytest.mark.parametrize(
+    "op",
+    ["sigmoid", "hard_sigmoid", "softplus", "rescale[2, offset=1]", "position", "batch_norm",
+     "conv[1x1, filters=8, bias=yes]"],
+)  # fmt: skip
+def test_what_makes_other_values_of_zeros_counts(op: str) -> None:
+    """The values are a half, a trained bias or a trained offset, for example."""
+
+    def found(nodes: str) -> str:
+        network = "network { stem: conv[3x3, filters=8] body: net head: global_avg_pool | dense[classes] }"
+        return dsl.fingerprint(dsl.loads(f"op both = relu | zero | {op} cell net(x) {{ {nodes} }} {network}"))
+
+    one = found(f"a = zero(x) | {op} | relu return x * a")
+    assert one != found("a = zero(x) return x * a")
+    assert one == found(f"return multiply(relu({op}(zero(x))), x)") == found("a = both(x) | relu return x * a")
 
 
 def test_the_order_and_the_nesting_of_factors_do_not_count() -> None:
@@ -102,6 +121,10 @@ SAME_BODIES = [
     ("a = relu(x)\n b = concat(a, x)\n return concat(b, a) | relu", "a = relu(x)\n return concat(a, x, a) | relu"),
     ("return concat(x)", "return x"),
     ("a = rescale[1](x) | shuffle[1] | part[1, of=1] | upsample[1x1]\n return a", "return x"),
+    ("a = pad[0](x) | pad[0, after=0]\n return a", "return x"),
+    ("a = pad[1, after=1](x)\n return a", "a = pad[1](x)\n return a"),
+    ("a = conv[3x3, stride_y=2, stride_x=2](x)\n return a", "a = conv[3x3, stride=2](x)\n return a"),
+    ("a = conv[3x3, stride=2, stride_y=1](x)\n return a", "a = conv[3x3, stride_x=2](x)\n return a"),
 ]
 
 
@@ -257,8 +280,9 @@ def test_a_part_of_nasbench201_has_a_fixed_number_of_fingerprints() -> None:
 
 
 @pytest.mark.full
-def test_nasbench201_has_its_published_count_of_classes() -> None:
-    assert len(_classes(step=1)) == 5260
+def test_nasbench201_has_a_fixed_count_of_classes() -> None:
+    """There are 5,260 if what reads only zeros is left out. But a batch normalization adds its offsets to zeros."""
+    assert len(_classes(step=1)) == 5875
 
 
 def _classes(step: int) -> set[str]:
@@ -405,3 +429,99 @@ def test_a_concatenation_that_fit_changes_costs_weights_at_each_read(shared: str
     cell = "cell normal(here: project, before: match) fit shape {{ a = concat(here, here)  {}  return concat(d, e) }}"
     first, second = (dsl.loads(f'include "nasnet.cell"  {cell.format(body)}') for body in (shared, apart))
     assert dsl.fingerprint(first) != dsl.fingerprint(second)
+
+
+# Nodes of a cell with 8 filters and `fit`. Each is followed by nodes of another network.
+FITTED_APART = [
+    ("a = u(x)  b = u(x)  d = concat(a, b)  return d", "a = u(x)  b = u(x)  return concat(a, b)"),
+    ("a = u(x)  b = u(x)  e = u(x)  return concat(concat(a, b), e)",
+     "a = u(x)  b = u(x)  e = u(x)  return concat(a, b, e)"),
+    ("a = u(x)  b = u(x)  e = u(x)  d = concat(a, b)  f = concat(d, e)  g = u(f)  return g",
+     "a = u(x)  b = u(x)  e = u(x)  f = concat(a, b, e)  g = u(f)  return g"),
+    ("a = u(x) | conv[1x1, filters=4]  return a", "return u(x) | conv[1x1, filters=4]"),
+    ("a = u(x) | wide  b = u(a) + a  return a + b", "a = u(x) | wide  b = u(a) + a  return concat(a, b)"),
+    # The operation reads what is fitted, or is itself fitted.
+    ("a = conv[1x1, filters=4](x) | relu  return a", "a = relu(conv[1x1, filters=4](x))  return a"),
+    ("return relu(concat(x, x))", "return concat(x, x) | relu"),
+    ("a = multiply(conv[1x1, filters=4](x), conv[1x1, filters=4](x))  return a",
+     "a = conv[1x1, filters=4](x)  b = conv[1x1, filters=4](x)  return relu(multiply(a, b))"),
+    # Half of the channels, or of the pixels, are fitted at each read.
+    ("a = u(x)  b = part[1, of=2](a)  return u(b) + conv[5x5](b)",
+     "a = u(x)  b = part[1, of=2](a)  d = part[1, of=2](a)  return u(b) + conv[5x5](d)"),
+    ("a = u(x) | pad[1]  b = u(a)  d = a  return u(d) + d + b", "a = u(x) | pad[1]  b = u(a)  return u(a) + a + b"),
+]  # fmt: skip
+FITTED_ALIKE = [
+    ("a = u(x) | conv[1x1, filters=4]  return a", "a = u(x) | conv[1x1, filters=4]  return skip(a)"),
+    ("a = u(x)  return concat(a)", "a = u(x)  return a"),
+    ("a = concat(x, x) | conv[1x1]  return a", "return conv[1x1](concat(x, x))"),
+    ("a = concat(x, x) | relu  return a", "return relu(concat(x, x))"),
+    ("a = u(x)  b = a  return b + u(b)", "a = u(x)  return a + u(a)"),
+    ("a = add(u(x), max_pool[3x3](u(x))) + u(x)  return a",
+     "a = u(x)  b = max_pool[3x3](a) + u(x)  d = u(x) + b  return d"),
+    ("return u(x) | conv[1x1, filters=4]", "a = u(x)  return a | conv[1x1, filters=4]"),
+]  # fmt: skip
+
+
+def fitted(nodes: str) -> str:
+    text = """
+    op u = conv[3x3] | batch_norm
+    op match = conv[1x1] | batch_norm if channels != filters or stride > 1 else skip
+    cell wide(x) { return conv[3x3, filters=32](x) }
+    network { stem: conv[3x3, filters=8] body: c[8] head: global_avg_pool | dense[classes] }
+    """
+    return dsl.fingerprint(dsl.loads(f"{text} cell c(x) fit match {{ {nodes} }}"))
+
+
+@pytest.mark.parametrize("nodes", FITTED_APART, ids=lambda nodes: nodes[0])
+def test_what_fit_changes_is_another_network(nodes: tuple[str, str]) -> None:
+    assert fitted(nodes[0]) != fitted(nodes[1])
+
+
+@pytest.mark.parametrize("nodes", FITTED_ALIKE, ids=lambda nodes: nodes[0])
+def test_what_fit_does_not_change_is_the_same_network(nodes: tuple[str, str]) -> None:
+    assert fitted(nodes[0]) == fitted(nodes[1])
+
+
+# A cell or an op whose text has `HERE`, the body of the network, and two texts in the place of `HERE`.
+USED_IN_SEVERAL_WAYS = [
+    ("cell c(x) { a = HERE(x)  return a }", "c[16], c", "match", "skip"),
+    ("cell c(x) { a = conv[3x3](x) | HERE  return a }", "c[16], c",
+     "conv[1x1, filters=4] | conv[1x1]", "conv[1x1, filters=4] | conv[1x1, filters=channels]"),
+    ("op o = c  cell c(x) { a = HERE(x)  return a }", "c[16], o", "match", "skip"),
+    ("op o = c  cell c(x) { a = HERE(x)  return a }", "c[8], o[filters=16]", "eight", "skip"),
+    ("op o = c  cell c(x) fit match { a = conv[3x3, filters=16](x)  b = conv[3x3, filters=4](x)  return HERE }", "o",
+     "a + b", "b + a"),
+    ("cell c(x) fit match { a = conv[3x3, filters=4](x)  b = x + a  HERE }", "c",
+     "d = x + a  return relu(b) + d", "return relu(b) + b"),
+    ("op o = m | relu  cell m(x) HERE { return conv[3x3](x) }  cell c(x) { return o(x) }", "c[8]", "stride 2", ""),
+    ("cell c(x) width split { a = HERE(x)  b = conv[3x3](x)  return concat(a, b) }", "c[8]", "eight", "skip"),
+    ("cell c(x) width split { a = conv[1x1](x)  HERE  d = conv[3x3](a)  return concat(b, d) }", "c[8]",
+     "b = skip(a)", "b = skip(x)"),
+    ("cell c(x) width split { a = conv[1x1](x)  HERE }", "c[8]",
+     "b = skip(a)  d = conv[3x3](a)  return concat(b, d)", "d = conv[3x3](a)  return concat(a, d)"),
+    # two cells in one operation
+    ("op o = wide | both[filters=channels]  op both = narrow | HERE", "o", "conv[1x1]", "conv[1x1, filters=channels]"),
+    ("op both = narrow | HERE", "wide | both[filters=channels]", "conv[1x1]", "conv[1x1, filters=channels]"),
+    ("op both = narrow | HERE", "wide, both[filters=channels]", "conv[1x1]", "conv[1x1, filters=channels]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", USED_IN_SEVERAL_WAYS, ids=" ".join)
+def test_filters_that_differ_between_the_uses_of_a_cell_are_not_taken_as_equal(case: tuple[str, str, str, str]) -> None:
+    declared, body, *choices = case
+    others = """
+    op match = skip if channels == filters else conv[1x1]
+    op eight = skip if filters == 8 else conv[1x1]
+    cell wide(x) { return conv[3x3, filters=32](x) }
+    cell narrow(x) { return conv[3x3, filters=8](x) }
+    """
+    texts = [f"{others} {declared} {NETWORK.replace('BODY', body)}".replace("HERE", choice) for choice in choices]
+    assert dsl.fingerprint(dsl.loads(texts[0])) != dsl.fingerprint(dsl.loads(texts[1]))
+
+
+def test_a_cell_as_the_operation_of_an_input_counts_by_its_content() -> None:
+    def found(kernel: str) -> str:
+        cells = f"op o = m  cell m(x) {{ return conv[{kernel}](x) }}  cell c(x: o) {{ return relu(x) }}"
+        return dsl.fingerprint(dsl.loads(f"{cells} {NETWORK.replace('BODY', 'c[8]')}"))
+
+    assert found("3x3") != found("5x5")
