@@ -54,13 +54,14 @@ class CellGraph:
     def node(self, node: s.Node) -> None:
         """Adds a node: the sum of its live terms, and its tail. The value of a node without a live term is None."""
         flow = node.flow
-        only = _only_join(flow.terms)
+        edges, channels, _ = self.facts(flow)
+        only = _only_join(flow.terms) if edges[0] is None else None
         if only is None:
-            edges, self.channels[node.name], _ = self.facts(flow)
             total = self.sum(flow.terms, edges)
         else:
-            total, channels = self.nested(only, False)
-            self.channels[node.name] = self.after_tail(flow.tail, channels)
+            total, own = self.nested(only, False)
+            channels = self.after_tail(flow.tail, own)
+        self.channels[node.name] = channels
         self.values[node.name] = self.through(flow.tail, total) if flow.tail else total
 
     def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> Sum | None:
@@ -153,16 +154,18 @@ class CellGraph:
         value = self.values[state]
         if is_plain and value:
             if label.weightless:
-                return self.add(label.text, (value,))
-            self.vertices.append((label.text, (value,), False))
-            return (len(self.vertices) - 1,)
+                result = self.add(label.text, (value,))
+            else:
+                self.vertices.append((label.text, (value,), False))
+                result = (len(self.vertices) - 1,)
+            return self.fitted(result) if may_fit else result
         if value is None or label.text == NOTHING:
             return None
         each = self.frame.each
         if state in each:
             value = self.add(self.filled(each[state], self.frame.uses), (value,), weights=True)
-        result = self.applied(label, value)
-        return self.fitted(result) if may_fit and result is not None else result
+        changed = self.applied(label, value)
+        return self.fitted(changed) if may_fit and changed is not None else changed
 
     def edge(self, term: s.Term, in_concatenation: bool = False) -> Edge | None:
         """Returns the facts of a term that is an edge; None for any other term."""
@@ -182,7 +185,7 @@ class CellGraph:
         """Returns the facts of an edge that reads a state and does what a label says."""
         frame, text = self.frame, label.text
         may_fit = frame.wanted is not None and self.may_fit(self.after_edge(state, label), in_concatenation)
-        is_special = may_fit or text in (IDENTITY, NOTHING) or label.from_zeros or label.uses or state in frame.each
+        is_special = text in (IDENTITY, NOTHING) or label.from_zeros or label.uses or state in frame.each
         return Edge(state, self.channels[state], label, may_fit, not is_special)
 
     def after_edge(self, state: str, label: Label) -> Value:
@@ -202,7 +205,10 @@ class CellGraph:
 
     def fitted(self, value: Sum) -> Sum:
         """Returns a value after a fit, which has weights, or after a cut to the width of its node."""
-        return self.add("fit", (value,), weights=self.frame.is_fitted)
+        if not self.frame.is_fitted:
+            return self.add("fit", (value,))
+        self.vertices.append(("fit", (value,), False))
+        return (len(self.vertices) - 1,)
 
     def nested(self, term: s.Term, is_return: bool) -> tuple[Sum | None, Value]:
         """Returns the value and the channels of a term that is a join or an operation on another term.

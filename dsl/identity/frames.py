@@ -32,7 +32,7 @@ class Edge(NamedTuple):
       channels: the channels of this state.
       label: the label of the edge's operation.
       may_fit: whether `fit` may change what the operation returns.
-      is_plain: whether the edge is exactly one vertex with this label, provided that its state is live.
+      is_plain: whether the operation is exactly one vertex with this label, provided that its state is live.
     """
 
     state: str

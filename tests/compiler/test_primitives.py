@@ -307,12 +307,11 @@ class TestEveryPrimitive:
     def test_the_size_of_its_map_is_that_which_its_record_declares(self, name: str, text: str) -> None:
         wanted = PRIMITIVES[name].sized
         for operation, inputs in (part for shape in SIZES for part in parts_of(name, text, shape)):
-            settings = operation.settings
-            if wanted is not None and all(domain.holds(settings[key]) for key, domain in wanted.items()):
-                vertical, horizontal = strides({"stride": 1, **settings})
-                for value in inputs[:1] if inputs[0].ndim == 4 else ():
-                    height, width = value.shape[1:3]
-                    assert operation.shape[:2] == (-(-height // vertical), -(-width // horizontal))
+            settings = {"stride": 1, **{key: value for key, value in operation.settings.items() if value is not None}}
+            is_map = inputs[0].ndim == 4
+            if is_map and wanted is not None and all(domain.holds(settings[key]) for key, domain in wanted.items()):
+                sizes = zip(inputs[0].shape[1:3], strides(settings), strict=True)
+                assert operation.shape[:2] == tuple(-(-size // stride) for size, stride in sizes)
 
     def test_it_defines_a_gradient_only_where_its_layers_declare_it(self, name: str, text: str) -> None:
         """TensorFlow keeps such a gradient, with the graph around it, until the process ends."""
