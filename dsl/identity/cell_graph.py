@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 
-from dsl.identity.canonical import Sum, Vertex, canonical, digest
+from dsl.identity.canonical import Sum, Vertex, canonical
+from dsl.identity.digests import digest
 from dsl.identity.frames import Edge, Facts, Frame
 from dsl.identity.labels import Label, Use, is_idempotent, label_of, shortened
 from dsl.primitives import CONCATENATION, IDENTITY, NOTHING, PRODUCT

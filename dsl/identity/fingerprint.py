@@ -10,9 +10,10 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple, TypeVar
 
-from dsl.identity.canonical import Hash, Sum, canonical, digest, hashed
+from dsl.identity.canonical import Sum, canonical
 from dsl.identity.cell_graph import CellGraph
 from dsl.identity.channel_order import order_counts
+from dsl.identity.digests import Hash, digest, hashed
 from dsl.identity.frames import FILTERS, FREE, WITHOUT_FILTERS, Calls, Frame, calls_of, frame_of
 from dsl.identity.labels import Use
 from dsl.identity.stacking import Lines, stacking_of

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from dsl.errors import CellError
-from dsl.identity.canonical import digest
+from dsl.identity.digests import digest
 from dsl.primitives import IDENTITY, PRIMITIVES, ZERO
 from dsl.primitives.base import Primitive, Role
 from dsl.space.evaluate import Scope, Symbol, Value

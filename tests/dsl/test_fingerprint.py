@@ -525,3 +525,19 @@ def test_a_cell_as_the_operation_of_an_input_counts_by_its_content() -> None:
         return dsl.fingerprint(dsl.loads(f"{cells} {NETWORK.replace('BODY', 'c[8]')}"))
 
     assert found("3x3") != found("5x5")
+
+
+def test_one_ring_of_nodes_is_another_network_than_two_rings() -> None:
+    def found(*lengths: int) -> str:
+        nodes, terms, first = "", list[str](), 0
+        for length in lengths:
+            places = [*range(first, first + length)]
+            nodes += "".join(f"a{place} = conv[3x3](x)  " for place in places)
+            for one, other in zip(places, [*places[1:], first], strict=True):
+                nodes += f"b{one} = skip(a{one}) + skip(a{other}) | conv[3x3]  "
+                terms.append(f"b{one}")
+            first += length
+        return net(f"{nodes} return {' + '.join(terms)}")
+
+    assert len({found(8), found(4, 4), found(3, 5)}) == 3
+    assert found(3, 5) == found(5, 3)
