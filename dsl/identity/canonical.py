@@ -2,10 +2,13 @@
 
 A vertex reads sums of other vertices, which it names by their numbers. In the text, a vertex with one reader is written
 inside its reader, so that only vertices with several readers need names. The name of a vertex is made of the text of
-what the vertex computes. If several vertices have the same name, all vertices are written in their canonical order.
+what the vertex computes. If several vertices have the same name, they and all that reads them are written in a
+canonical order.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from dsl.identity import ties
 from dsl.identity.digests import digest
@@ -32,7 +35,10 @@ def canonical(vertices: list[Vertex], output: Sum) -> str:
         texts.append(text)
     if not names or len(set(names.values())) == len(names):
         return _total(output, texts)
-    return _in_order([*vertices, ("output", (output,), False)], [*counts, 1])
+    named = Counter(names.values())
+    alike = {index for index, name in names.items() if named[name] > 1}
+    whole: Vertex = ("output", (output,), False)
+    return _in_order([*vertices, whole], [*counts, 1], [*texts, _written(whole, texts)], alike)
 
 
 def _reads(vertices: list[Vertex], output: Sum) -> list[int]:
@@ -72,26 +78,35 @@ def _total(group: Sum, texts: list[str]) -> str:
     return "+".join(sorted(map(texts.__getitem__, group))) or "0"
 
 
-def _in_order(vertices: list[Vertex], counts: list[int]) -> str:
-    """Returns the text of a graph with all vertices that are read, in their canonical order."""
+def _in_order(vertices: list[Vertex], counts: list[int], texts: list[str], alike: set[int]) -> str:
+    """Returns the text of a graph in which vertices are alike: these and what reads them, in their canonical order.
+
+    All others are written by their texts, which are those of no other vertex that is read more than once.
+    """
     labels: list[str] = []
+    colors: list[str] = []
     reads: list[list[tuple[int, int]]] = []
     places: dict[int, int] = {}
 
-    def added(label: str, read: list[tuple[int, int]]) -> int:
+    def added(label: str, text: str, read: list[tuple[int, int]]) -> int:
         labels.append(label)
+        colors.append(f"{label} {text}")
         reads.append(read)
         return len(labels) - 1
 
     for index, (label, groups, ordered) in enumerate(vertices):
-        if not counts[index]:
+        sums = [[places[source] for source in group if source in places] for group in groups]
+        if not counts[index] or (index not in alike and not any(sums)):
             continue
-        sums = [[(0, places[source]) for source in group] for group in groups]
-        if ordered or len(sums) < 2:
-            read = [(position, source) for position, group in enumerate(sums) for _, source in group]
+        rest = [_total(tuple([source for source in group if source not in places]), texts) for group in groups]
+        if ordered or len(groups) < 2:
+            own = f"{label}({','.join(rest)})"
+            read = [(position, source) for position, group in enumerate(sums) for source in group]
         else:  # What stands in one sum belongs together, so that each sum is a vertex.
-            read = [(0, added("sum", group)) for group in sums]
-        places[index] = added(f"{label} {len(groups)}{ordered}", read)
-    order = ties.ordered(labels, reads)
+            own = f"{label}({','.join(sorted([text for text, group in zip(rest, sums, strict=True) if not group]))})"
+            read = [(0, added(f"+{rest[position]}", _total(groups[position], texts), [(0, source) for source in group]))
+                    for position, group in enumerate(sums) if group]  # fmt: skip
+        places[index] = added(own, texts[index], read)
+    order = ties.ordered(colors, reads)
     rank = {vertex: place for place, vertex in enumerate(order)}
     return ";".join([f"{labels[one]}{sorted([(mark, rank[source]) for mark, source in reads[one]])}" for one in order])

@@ -136,10 +136,13 @@ class CellGraph:
 
     def joined(self, term: s.Term, in_concatenation: bool = False) -> Sum | None:
         """Returns the value of a term as a part of a join, in the shape that is wanted; None if the term is dead."""
-        edge = self.edge(term, in_concatenation)
-        if edge is not None:
-            return self.read(edge)
-        value, channels = self.nested(term, False)
+        if isinstance(term, s.Wire) and term.state not in self.frame.values:
+            value, channels = self.values[term.state], self.channels[term.state]
+        else:
+            edge = self.edge(term, in_concatenation)
+            if edge is not None:
+                return self.read(edge)
+            value, channels = self.nested(term, False)
         return self.fitted(value) if value is not None and self.may_fit(channels, in_concatenation) else value
 
     def argument(self, term: s.Term) -> tuple[Sum | None, Value]:
@@ -192,17 +195,16 @@ class CellGraph:
     def after_edge(self, state: str, label: Label) -> Value:
         """Returns the channels after the operation of an edge."""
         frame, channels = self.frame, self.channels[state]
-        is_input = state in frame.values
-        if label.text == IDENTITY:
-            is_wanted = state in frame.fitting if is_input else channels == frame.wanted
-            return frame.wanted if is_wanted and frame.wanted is not None else channels
-        is_sized = state in frame.sized if is_input else channels is not _OF_ANY_SIZE
-        return self.after(label, is_sized, frame.place.stride if is_input else 1)
+        if state not in frame.values:
+            return channels if label.text == IDENTITY else self.after(label, channels is not _OF_ANY_SIZE, 1)
+        if label.text != IDENTITY:
+            return self.after(label, state in frame.sized, frame.place.stride)
+        return frame.wanted if frame.wanted is not None and state in frame.fitting else _OF_ANY_SIZE
 
     def may_fit(self, channels: Value, in_concatenation: bool) -> bool:
         """Returns whether a part of a join, with these channels, may be fitted, or cut to the width of its node."""
         frame = self.frame
-        return channels != frame.wanted and (frame.is_fitted or (frame.is_split and not in_concatenation))
+        return channels is not frame.wanted and (frame.is_fitted or (frame.is_split and not in_concatenation))
 
     def fitted(self, value: Sum) -> Sum:
         """Returns a value after a fit, which has weights, or after a cut to the width of its node."""

@@ -26,16 +26,16 @@ _Colors = Mapping[int, str]
 Reads = Sequence[Sequence[tuple[int, int]]]
 
 
-def ordered(labels: Sequence[str], reads: Reads) -> list[int]:
+def ordered(texts: Sequence[str], reads: Reads) -> list[int]:
     """Returns the vertices of a graph in an order that does not depend on their numbers.
 
     Args:
-      labels: the label of each vertex.
+      texts: for each vertex a text of what it computes, which is equal for vertices that compute the same of the same.
       reads: what each vertex reads. A vertex reads only vertices before it.
     """
     graph = _Graph(reads)
-    every = range(len(labels))
-    return graph.ordered(every, graph.refined(every, dict(enumerate(labels))))
+    every = range(len(texts))
+    return graph.ordered(every, graph.refined(every, dict(enumerate(texts))))
 
 
 class _Graph:
@@ -49,18 +49,26 @@ class _Graph:
                 self.readers[source].append((mark, vertex))
 
     def refined(self, members: Sequence[int], colors: _Colors) -> _Colors:
-        """Returns colors that depend on the colors of all members, which are sorted, along their links."""
-        count = len({colors[vertex] for vertex in members})
+        """Returns colors of members, which are sorted, that depend on their readers too, and on what these read.
+
+        The given colors depend on what each member reads.
+        """
+        count = len({*colors.values()})
         while True:
-            below: dict[int, str] = {}
-            for vertex in members:
-                below[vertex] = _color(colors[vertex], self.reads[vertex], below)
             found: dict[int, str] = {}
             for vertex in reversed(members):
-                found[vertex] = _color(below[vertex], self.readers[vertex], found)
-            if len({*found.values()}) in (count, len(found)):
+                found[vertex] = _color(colors[vertex], self.readers[vertex], found)
+            kinds = len({*found.values()})
+            if kinds in (count, len(found)):
                 return found
-            colors, count = found, len({*found.values()})
+            colors, count = self.below(members, found), kinds
+
+    def below(self, members: Sequence[int], colors: _Colors) -> _Colors:
+        """Returns colors of members, which are sorted, that depend on what they read too."""
+        found: dict[int, str] = {}
+        for vertex in members:
+            found[vertex] = _color(colors[vertex], self.reads[vertex], found)
+        return found
 
     def ordered(self, members: Sequence[int], colors: _Colors) -> list[int]:
         """Returns members, which are sorted, in an order that depends only on their refined colors and their links."""
@@ -83,7 +91,8 @@ class _Graph:
         _, chosen = min([(len(some), color) for color, some in alike.items() if len(some) > 1])
         size = sum([1 + len(self.reads[vertex]) for vertex in members])
         tried = alike[chosen] if len(alike[chosen]) * size <= _MOST_LINKS else alike[chosen][:1]
-        found = [self.refined(members, {**colors, vertex: f"one {chosen}"}) for vertex in tried]
+        starts = [self.below(members, {**colors, vertex: f"one {chosen}"}) for vertex in tried]
+        found = [self.refined(members, start) for start in starts]
         return min(found, key=lambda each: sorted(each.values()))
 
     def parts(self, members: Sequence[int], colors: _Colors) -> list[list[int]]:
