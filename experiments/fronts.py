@@ -1,7 +1,7 @@
 """Compares searches for a front on tables: `python -m experiments.fronts --table nb201.npz --latency hwnas201.npz`.
 
 The objectives are the validation accuracy on CIFAR-10 after 12 epochs, which is to be high (NAS-Bench-201, Dong & Yang
-2020), and the latency on a device, which is to be low (HW-NAS-Bench, Li et al. 2021). The 15,625 cells are 5,875
+2020), and the latency on a device, which is to be low (HW-NAS-Bench, Li et al. 2021). The 15,625 cells are 5,260
 different networks, because an edge may lead nowhere, for example. A network has the mean accuracy and the mean latency
 of its cells. Otherwise a search would gain by measuring one network under many names, until one measurement is lucky.
 

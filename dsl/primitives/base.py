@@ -83,8 +83,8 @@ class Primitive:
       is_random: whether training draws random numbers. Then two uses on one value give two values.
       identity: the settings with which the primitive returns its input; None for a primitive that always changes it.
       idempotent: whether the primitive, applied twice, does the same as once.
-      keeps_zeros: the settings with which the primitive gives zeros for zeros, whatever its weights; None for a
-        primitive that never does. Most primitives always do.
+      keeps_zeros: the settings with which the primitive gives zeros for zeros; None for a primitive that never does.
+        Most primitives always do. Trained biases and offsets, which start at 0, are not considered.
       sized: the values of settings with which the map of the output has the size of the input, divided by the stride
         and rounded up; None for a primitive that changes the size otherwise. Most primitives keep the size.
       added: whether the primitive came later than others. A variable of a rule may have its name, as in older texts.

@@ -43,7 +43,6 @@ _WINDOW = (
     Setting("padding", POOL_PADDING, "same"),
 )
 _ONE_PIXEL: Mapping[str, Value] = {"kernel": Kernel(1, 1), "stride": 1}
-_UNBIASED: Mapping[str, Value] = {"bias": "no"}
 _PADDED_AROUND: Mapping[str, Domain] = {"padding": Domain("same or zeros", lambda v: v in ("same", "zeros"))}
 
 RECORDS = (
@@ -67,7 +66,6 @@ RECORDS = (
         channel_groups="groups",
         mixes_channels=True,
         has_weights=True,
-        keeps_zeros=_UNBIASED,
         sized={**_PADDED_AROUND, "kernel": KERNEL},
     ),
     Primitive(
@@ -75,7 +73,6 @@ RECORDS = (
         meaning="A convolution of each channel by itself.",
         settings=(Setting("kernel", KERNEL, required=True), *_STRIDES, *_PADDED, _BIAS),
         has_weights=True,
-        keeps_zeros=_UNBIASED,
         sized=_PADDED_AROUND,
     ),
     Primitive(
@@ -178,7 +175,6 @@ RECORDS = (
         mixes_channels=True,
         has_weights=True,
         added=True,
-        keeps_zeros=None,
     ),
     Primitive(
         name="token_mlp",
@@ -187,7 +183,6 @@ RECORDS = (
         settings=(Setting("hidden", COUNT, required=True),),
         has_weights=True,
         added=True,
-        keeps_zeros=None,
     ),
     Primitive(
         name="position",
@@ -206,7 +201,6 @@ RECORDS = (
             Setting("scale", ANSWER, "yes"),
         ),
         has_weights=True,
-        keeps_zeros=None,
     ),
     Primitive(
         name="layer_norm",
@@ -214,7 +208,6 @@ RECORDS = (
         settings=(Setting("epsilon", POSITIVE, 1e-3),),
         has_weights=True,
         added=True,
-        keeps_zeros=None,
     ),
     Primitive(
         name="group_norm",
@@ -224,7 +217,6 @@ RECORDS = (
         channel_groups="groups",
         has_weights=True,
         added=True,
-        keeps_zeros=None,
     ),
     Primitive(
         name="dropout",
@@ -279,7 +271,6 @@ RECORDS = (
         channels="units",
         mixes_channels=True,
         has_weights=True,
-        keeps_zeros=_UNBIASED,
     ),
     # joins, which make one state of several states
     Primitive(name="add", meaning="The sum of states of one shape; `a + b` is `add(a, b)`.", role=Role.SUM),
