@@ -135,20 +135,23 @@ class Project:
     def _copied(self, where: Document, local: Name) -> Iterator[tuple[Document, Name]]:
         """Yields the places of an input in the copies and the originals of its cell, whose inputs have equal names."""
         cell = where.names.cell_of(local)
+        if cell is None:
+            return
         seen: set[tuple[Path, Name]] = set()
-        for root in self._roots(where) if cell is not None else ():
-            assert cell is not None
+        for root in self._roots(where):
             documents = self.closure(root)
             links = {pair for one in documents for pair in one.names.originals.items()}
             if _first(documents, cell.text) != (where, cell) or not links:
                 continue
             for text in _linked(cell.text, links) - {cell.text}:
                 found = _first(documents, text)
-                for name in () if found is None else found[0].names.inputs(found[1], local.text):
-                    assert found is not None
-                    if (found[0].path, name) not in seen:
-                        yield found[0], name
-                    seen.add((found[0].path, name))
+                if found is None:
+                    continue
+                document, declared = found
+                for name in document.names.inputs(declared, local.text):
+                    if (document.path, name) not in seen:
+                        yield document, name
+                    seen.add((document.path, name))
 
     def rule(self, where: Document, text: str) -> tuple[Document, Name] | None:
         """Returns the rule of this name in the documents that read `where` or that it reads; None if there is none."""

@@ -37,7 +37,7 @@ from dsl.tree import syntax as s
 MAX_NODES = 1_000
 _AMBIENT = ("filters", "stride", "channels", "classes")
 RESERVED = (*_AMBIENT, NOTHING)
-_NOT_LABELS = ("tail", "fit")
+_NOT_LABELS = ("tail", "fit")  # words in the keys of other weights of a node
 _NOT_SETTINGS = ("filters", "stride", "channels", "classes", "op", "input", "repeat")
 
 

@@ -4,8 +4,8 @@
 of the rule then has an empty set, all variables are drawn again. This is the same as renormalising the probabilities of
 the combinations that remain. If a rule cannot apply, the weights of the other rules are renormalised.
 
-A rule cannot apply if it does not apply whatever is drawn. If a statement does not apply after an earlier one has drawn
-a value, another draw may suit it. So this is a rejected draw (`Missed`), and leaves the weight of the rule as it is.
+A rule cannot apply if no draw makes all of its statements apply. If a statement does not apply after the value that an
+earlier one has drawn, another value may suit it. The draw is then rejected (`Missed`), and the rule keeps its weight.
 """
 
 from __future__ import annotations
@@ -221,7 +221,8 @@ def _block(block: s.Block, scene: Scene, rng: random.Random, draws: _Draws | Non
     """Returns the scene after the statements of a block were applied once; None if the block does not apply.
 
     Raises:
-      Unfit: a part cannot take a drawn value, or, as `Missed`, a statement does not apply to what was drawn before it.
+      Unfit: a part cannot take a drawn value.
+      Missed: a statement does not apply after the values that earlier statements have drawn.
     """
     if not block.chosen:
         return _run(block.rest, scene, rng)
@@ -288,7 +289,7 @@ def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) ->
         changed = _STATEMENTS[type(statement)](statement, scene, rng)
         if changed is None:
             if _may_suit(statement, statements[:index], scene):
-                raise Missed(f"`{written(statement)}` does not apply to what was drawn before it")
+                raise Missed(f"`{written(statement)}` does not apply after the values that the rule drew before it")
             return None
         after = changed
     return after

@@ -22,7 +22,7 @@ class Unfit(Exception):
 
 
 class Missed(Unfit):
-    """The error for a statement that does not apply to what the rule has drawn before. Another draw may suit it."""
+    """The error for a statement that does not apply after the values that its rule drew. Other values may suit it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def setting(op: s.Op, path: tuple[str, ...], genotype: Genotype) -> Settable | N
     """Returns the value of an operation's setting; None if the operation has no such setting.
 
     A setting that the text does not give has the default of its declaration. A gene has the value of the genotype.
-    A side of a kernel is None if the setting is no kernel.
+    If the setting is not a kernel, its height and its width are None.
     """
     space = genotype.space
     if path[0] not in names_of(op, space):

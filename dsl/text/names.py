@@ -86,8 +86,8 @@ class Names:
       names: the names.
       extents: the declarations.
       includes: the names of the files that the text includes, with their lines.
-      paths: the second and later names of all paths, such as `kernel` of `t.kernel`. In a crossover, the name after
-        `mate.` is no such name: `mate.t` reads the variable `t`.
+      paths: the second and later names of all paths, such as `kernel` of `t.kernel`. The name after `mate.` in a
+        crossover is left out, because `mate.t` reads the variable `t` of the mate.
       originals: the originals of the cells that are declared with `like`, by the names of these cells.
     """
 

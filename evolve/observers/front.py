@@ -22,7 +22,7 @@ from evolve.store.database import RANKED, explained_errors, reading
 from evolve.store.rows import INDIVIDUAL
 
 PICTURE = "front.svg"  # the file in the work directory with the picture of the front
-_OTHERS = ("id", "rule", "parent", "mate")  # the values in JSON that are no metrics
+_OTHERS = ("id", "rule", "parent", "mate")  # the values in JSON that are not metrics
 _TITLES: Mapping[str, str] = {"mult_adds": "mult-adds", "latency_ms": "latency (ms)", "seconds": "training (s)"}
 
 

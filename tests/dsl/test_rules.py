@@ -690,7 +690,8 @@ def test_a_statement_about_another_part_is_no_reason_for_another_draw() -> None:
     none = dsl.loads(f"{LATER} mutation m {{ {rule} }}")
     with pytest.raises(dsl.CellError, match="every child that a mutation rule makes") as caught:
         dsl.mutate(none, random.Random(0))
-    assert "m: `u.kernel = any({ 1x1, 5x5 })` does not apply to what was drawn before it" in str(caught.value)
+    reason = "does not apply after the values that the rule drew before it"
+    assert f"m: `u.kernel = any({{ 1x1, 5x5 }})` {reason}" in str(caught.value)
 
 
 @pytest.mark.parametrize(
